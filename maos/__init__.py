@@ -1,0 +1,1 @@
+"""maos decides: pure functions over frozen models, without clock, network or database."""

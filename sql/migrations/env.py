@@ -1,0 +1,10 @@
+"""Alembic's environment: the connection comes from `sql.database`, already acting as `maos_owner`."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+import sql.tables  # noqa: F401 - registers every table in the metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,119 @@
+"""Rows of `orchestrator_runs`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, text, tuple_, update
+from sqlmodel import Session, col, select
+
+from maos.actions import JsonObject
+from maos.plans import Plan
+from maos.runs import Run
+from maos.statuses import RunStatus
+from sql.tables import OrchestratorRun, Organization, utc_now
+
+
+def find_run(run_id: UUID, *, session: Session) -> Run | None:
+    """Return a run as its flow needs it."""
+    statement = (
+        select(OrchestratorRun, Organization)
+        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        .where(OrchestratorRun.id == run_id)
+    )
+    found = session.exec(statement).first()
+    return _run_of(*found) if found else None
+
+
+def _run_of(row: OrchestratorRun, org: Organization) -> Run:
+    return Run(
+        org=org.slug,
+        read_only_exempt=org.read_only_exempt,
+        initiator=row.initiator_id,
+        plan=Plan.model_validate(row.plan),
+        **row.model_dump(include=Run.model_fields.keys() - {"org", "read_only_exempt", "initiator", "plan"}),
+    )
+
+
+def set_status(run_id: UUID, status: RunStatus, *, session: Session) -> None:
+    """Give a run a status that does not end it."""
+    session.execute(update(OrchestratorRun).where(col(OrchestratorRun.id) == run_id).values(status=status))
+
+
+def reopen(run_id: UUID, *, session: Session) -> None:
+    """Count a new attempt at a run whose process died or which failed."""
+    session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id)
+        .values(
+            status=RunStatus.EXECUTING,
+            attempt=OrchestratorRun.attempt + 1,
+            error_summary=None,
+            completed_at=None,
+        )
+    )
+
+
+def next_gate_round(run_id: UUID, refusal: str | None, *, session: Session) -> None:
+    """Note that the answer of the present gate was read, and why it was refused if it was."""
+    session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id)
+        .values(gate_round=OrchestratorRun.gate_round + 1, gate_refusal=refusal)
+    )
+
+
+def end_run(
+    run_id: UUID, status: RunStatus, *, result: JsonObject | None, error_summary: str | None, session: Session
+) -> bool:
+    """Give a run its end; return False when it already has one."""
+    changed = session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id, col(OrchestratorRun.completed_at).is_(None))
+        .values(status=status, result=result, error_summary=error_summary, completed_at=utc_now())
+        .returning(col(OrchestratorRun.id))
+    )
+    return changed.first() is not None
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs a listing shows, newest first; `before` is the last row of the page before."""
+
+    org_id: UUID | None = None
+    status: RunStatus | None = None
+    entrypoint: str | None = None
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 20
+
+
+def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[OrchestratorRun, str]]:
+    """Return runs with the slug of their organisation, newest first."""
+    statement = (
+        select(OrchestratorRun, Organization.slug)
+        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        .order_by(col(OrchestratorRun.started_at).desc(), col(OrchestratorRun.id).desc())
+        .limit(which.limit)
+    )
+    if which.org_id:
+        statement = statement.where(OrchestratorRun.org_id == which.org_id)
+    if which.status:
+        statement = statement.where(OrchestratorRun.status == which.status)
+    if which.entrypoint:
+        statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
+    if which.before:
+        key = tuple_(col(OrchestratorRun.started_at), col(OrchestratorRun.id))
+        statement = statement.where(key < tuple_(*which.before))
+    return session.exec(statement).all()
+
+
+def run_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
+    """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
+    statement = select(OrchestratorRun.id).where(func.starts_with(text("orchestrator_runs.id::text"), prefix)).limit(2)
+    return session.exec(statement).all()
+
+
+def run_row(run_id: UUID, *, session: Session) -> OrchestratorRun:
+    """Return the row of a run that exists."""
+    return session.exec(select(OrchestratorRun).where(OrchestratorRun.id == run_id)).one()

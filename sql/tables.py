@@ -1,0 +1,244 @@
+"""The columns of every table; constraints, indexes and row level security live in the migrations."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
+
+from sqlalchemy import BigInteger, DateTime, Numeric, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from maos.actions import JsonObject
+
+_MONEY = Numeric(18, 8)
+_TIME = DateTime(timezone=True)
+
+
+def utc_now() -> datetime:
+    """Return the time as the tables keep it: aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Organization(SQLModel, table=True):
+    """A tenant."""
+
+    __tablename__ = "organizations"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    slug: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    status: str = Field(default="active", sa_type=Text)
+    autonomy: str = Field(default="semi_autonomous", sa_type=Text)
+    read_only_exempt: bool = False
+    created_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+
+
+class User(SQLModel, table=True):
+    """A person, who may belong to several organisations."""
+
+    __tablename__ = "users"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    email: str = Field(sa_type=Text)
+    name: str = Field(sa_type=Text)
+    created_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+
+
+class UserOrganization(SQLModel, table=True):
+    """A role of a person in an organisation."""
+
+    __tablename__ = "user_organizations"
+
+    org_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(primary_key=True)
+    role: str = Field(primary_key=True, sa_type=Text)
+
+
+class OrchestratorRun(SQLModel, table=True):
+    """A run; its id is the Prefect flow run's."""
+
+    __tablename__ = "orchestrator_runs"
+
+    id: UUID = Field(primary_key=True)
+    org_id: UUID
+    title: str = Field(sa_type=Text)
+    initiator_type: str = Field(sa_type=Text)
+    initiator_id: str = Field(sa_type=Text)
+    entrypoint: str = Field(sa_type=Text)
+    origin_type: str = Field(sa_type=Text)
+    origin_id: UUID | None = None
+    plan: JsonObject = Field(sa_type=JSONB)
+    plan_digest: str = Field(sa_type=Text)
+    rules_digest: str = Field(sa_type=Text)
+    code_version: str = Field(sa_type=Text)
+    prompt_inputs: JsonObject = Field(sa_type=JSONB)
+    autonomy: str = Field(sa_type=Text)
+    rehearsal: bool
+    status: str = Field(sa_type=Text)
+    attempt: int = 1
+    gate_round: int = 1
+    gate_refusal: str | None = Field(default=None, sa_type=Text)
+    parent_run_id: UUID | None = None
+    budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
+    # None as SQL NULL: JSONB would otherwise store the JSON value null.
+    result: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    error_summary: str | None = Field(default=None, sa_type=Text)
+    started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    completed_at: datetime | None = Field(default=None, sa_type=_TIME)
+
+
+class AgentPendingAction(SQLModel, table=True):
+    """An approval: what would happen, who decides until when, and the decision."""
+
+    __tablename__ = "agent_pending_actions"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    org_id: UUID
+    run_id: UUID
+    step_id: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    engine_type: str = Field(sa_type=Text)
+    title: str = Field(sa_type=Text)
+    preview: str = Field(sa_type=Text)
+    payload: JsonObject = Field(sa_type=JSONB)
+    digest: str = Field(sa_type=Text)
+    risk: str = Field(sa_type=Text)
+    cost_ceiling_usd: Decimal = Field(sa_type=_MONEY)
+    policy: JsonObject = Field(sa_type=JSONB)
+    approvals_required: int = 1
+    initiator_id: str = Field(sa_type=Text)
+    started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    expires_at: datetime = Field(sa_type=_TIME)
+    outcome_on_expiry: str = Field(default="reject", sa_type=Text)
+    status: str = Field(default="pending", sa_type=Text)
+    decided_by: str | None = Field(default=None, sa_type=Text)
+    decided_via: str | None = Field(default=None, sa_type=Text)
+    decided_at: datetime | None = Field(default=None, sa_type=_TIME)
+    identity_verified: bool | None = None
+    note: str | None = Field(default=None, sa_type=Text)
+    consumed_at: datetime | None = Field(default=None, sa_type=_TIME)
+    version: int = 1
+
+
+class AgentActionVote(SQLModel, table=True):
+    """One person's vote on an approval."""
+
+    __tablename__ = "agent_action_votes"
+
+    org_id: UUID
+    approval_id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(primary_key=True)
+    decision: str = Field(sa_type=Text)
+    via: str = Field(sa_type=Text)
+    identity_verified: bool
+    note: str | None = Field(default=None, sa_type=Text)
+    voted_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+
+
+class AgentInvocation(SQLModel, table=True):
+    """One attempt of one step."""
+
+    __tablename__ = "agent_invocations"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    org_id: UUID
+    run_id: UUID
+    step_id: str = Field(sa_type=Text)
+    attempt: int
+    agent_name: str = Field(sa_type=Text)
+    engine_type: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    approval_id: UUID | None = None
+    task_run_id: UUID | None = None
+    rehearsal: bool
+    input_summary: str = Field(sa_type=Text)
+    output_summary: str | None = Field(default=None, sa_type=Text)
+    output: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    artifacts: list[JsonObject] = Field(default_factory=list, sa_type=JSONB)
+    input_tokens: int = Field(default=0, sa_type=BigInteger)
+    output_tokens: int = Field(default=0, sa_type=BigInteger)
+    cache_read_tokens: int = Field(default=0, sa_type=BigInteger)
+    cache_write_tokens: int = Field(default=0, sa_type=BigInteger)
+    token_cost_estimate: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
+    cost_usd: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
+    status: str = Field(default="running", sa_type=Text)
+    error_kind: str | None = Field(default=None, sa_type=Text)
+    error_summary: str | None = Field(default=None, sa_type=Text)
+    started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    completed_at: datetime | None = Field(default=None, sa_type=_TIME)
+
+
+class InvocationVendorDetail(SQLModel, table=True):
+    """What only operators may know of an invocation: vendor, model, raw usage."""
+
+    __tablename__ = "invocation_vendor_details"
+
+    invocation_id: UUID = Field(primary_key=True)
+    org_id: UUID
+    model: str | None = Field(default=None, sa_type=Text)
+    request_id: str | None = Field(default=None, sa_type=Text)
+    raw_usage: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
+    price_snapshot: str | None = Field(default=None, sa_type=Text)
+    error_detail: str | None = Field(default=None, sa_type=Text)
+
+
+class Budget(SQLModel, table=True):
+    """A limit in USD with what is reserved and spent of it."""
+
+    __tablename__ = "budgets"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    org_id: UUID
+    scope: str = Field(sa_type=Text)
+    scope_id: str = Field(sa_type=Text)
+    period: str = Field(sa_type=Text)
+    limit_usd: Decimal = Field(sa_type=_MONEY)
+    reserved_usd: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
+    spent_usd: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
+
+
+class UsageEntry(SQLModel, table=True):
+    """A movement of money: reserved before a call, settled or released after it."""
+
+    __tablename__ = "usage_entries"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    org_id: UUID
+    run_id: UUID
+    invocation_id: UUID
+    kind: str = Field(sa_type=Text)
+    amount_usd: Decimal = Field(sa_type=_MONEY)
+    recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+
+
+class AuditChainHead(SQLModel, table=True):
+    """The newest link of an organisation's audit chain; its lock orders the writers."""
+
+    __tablename__ = "audit_chain_heads"
+
+    org_id: UUID = Field(primary_key=True)
+    sequence: int = Field(default=0, sa_type=BigInteger)
+    row_hash: str = Field(sa_type=Text)
+
+
+class AuditRow(SQLModel, table=True):
+    """One link of an organisation's audit chain."""
+
+    __tablename__ = "agent_action_audit_log"
+
+    org_id: UUID = Field(primary_key=True)
+    sequence: int = Field(primary_key=True, sa_type=BigInteger)
+    recorded_at: datetime = Field(primary_key=True, sa_type=_TIME)
+    event: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    run_id: UUID
+    step_id: str | None = Field(default=None, sa_type=Text)
+    action: str | None = Field(default=None, sa_type=Text)
+    risk: str | None = Field(default=None, sa_type=Text)
+    was_automatic: bool
+    approval_id: UUID | None = None
+    digest: str | None = Field(default=None, sa_type=Text)
+    success: bool
+    summary: str = Field(sa_type=Text)
+    previous_hash: str = Field(sa_type=Text)
+    row_hash: str = Field(sa_type=Text)

@@ -1,0 +1,172 @@
+from collections.abc import Set
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from pydantic import BaseModel
+
+from maos.actions import ActionSpec
+from maos.approvals import Approval, ApprovalPolicy
+from maos.autonomy import AutonomyLevel
+from maos.engines import EngineType
+from maos.frontier import Move, next_move
+from maos.plans import Plan, PlanStep
+from maos.risk import RiskLevel
+from maos.runs import FinishedStep, Ledger, Run
+from maos.statuses import ApprovalStatus, RunStatus
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+ANY_ID = UUID(int=1)
+SERVICE = EngineType.INTERNAL_SERVICE
+
+
+class _Nothing(BaseModel):
+    pass
+
+
+ACTIONS = {
+    risk.value: ActionSpec(name=risk.value, engine=SERVICE, risk=risk, title="Act.", parameters=_Nothing)
+    for risk in RiskLevel
+}
+DONE = FinishedStep(output={}, artifacts=(), task_run_id=None)
+
+
+def _step(name: str, action: str = "low", after: tuple[str, ...] = ()) -> PlanStep:
+    return PlanStep(id=name, agent="clerk", engine=SERVICE, action=action, after=after)
+
+
+def _run(*steps: PlanStep, autonomy: AutonomyLevel = AutonomyLevel.SEMI_AUTONOMOUS) -> Run:
+    plan = Plan(steps=steps)
+    return Run(
+        id=ANY_ID,
+        org_id=ANY_ID,
+        org="demo",
+        title="Test",
+        initiator="author@demo.example",
+        entrypoint="generate_report",
+        plan=plan,
+        plan_digest=plan.digest,
+        rules_digest="0" * 64,
+        autonomy=autonomy,
+        read_only_exempt=False,
+        rehearsal=True,
+        status=RunStatus.EXECUTING,
+        attempt=1,
+        gate_round=1,
+        gate_refusal=None,
+        started_at=NOW,
+    )
+
+
+def _approval(step: str, status: ApprovalStatus) -> Approval:
+    return Approval(
+        id=ANY_ID,
+        org_id=ANY_ID,
+        run_id=ANY_ID,
+        step_id=step,
+        action="high",
+        engine=SERVICE,
+        title="Act.",
+        preview="",
+        payload={},
+        digest="0" * 64,
+        risk=RiskLevel.HIGH,
+        cost_ceiling_usd=Decimal(0),
+        policy=ApprovalPolicy(),
+        initiator="author@demo.example",
+        started_at=NOW,
+        expires_at=NOW + timedelta(hours=1),
+        status=status,
+        decided_by="reviewer@demo.example",
+        note="too early",
+    )
+
+
+def _move(
+    run: Run,
+    *,
+    done: Set[str] = frozenset(),
+    busy: Set[str] = frozenset(),
+    failed: dict[str, str] | None = None,
+    **approvals: ApprovalStatus,
+) -> Move:
+    ledger = Ledger(
+        finished=dict.fromkeys(done, DONE),
+        approvals={step: _approval(step, status) for step, status in approvals.items()},
+    )
+    return next_move(run, ledger, ACTIONS, busy=busy, failed=failed or {})
+
+
+FORK = _run(_step("a"), _step("b"), _step("gate", "high", ("a",)), _step("c", "low", ("b",)))
+
+
+def _ids(steps: tuple[PlanStep, ...]) -> list[str]:
+    return [step.id for step in steps]
+
+
+def test_everything_that_is_ready_starts_at_once() -> None:
+    assert _ids(_move(FORK).start) == ["a", "b"]
+
+
+def test_a_risky_step_opens_a_gate_while_other_branches_go_on() -> None:
+    move = _move(FORK, done={"a", "b"})
+
+    assert _ids(move.open_gates) == ["gate"]
+    assert _ids(move.start) == ["c"]
+
+
+def test_a_run_does_not_wait_for_a_person_while_something_is_under_way() -> None:
+    assert _move(FORK, done={"a", "b"}, busy={"c"}, gate=ApprovalStatus.PENDING) == Move()
+
+
+def test_a_run_waits_when_nothing_else_can_run() -> None:
+    move = _move(FORK, done={"a", "b", "c"}, gate=ApprovalStatus.PENDING)
+
+    assert [approval.step_id for approval in move.wait_for] == ["gate"]
+
+
+def test_an_approved_step_starts() -> None:
+    assert _ids(_move(FORK, done={"a", "b", "c"}, gate=ApprovalStatus.APPROVED).start) == ["gate"]
+
+
+def test_a_void_approval_is_asked_anew() -> None:
+    assert _ids(_move(FORK, done={"a", "b", "c"}, gate=ApprovalStatus.CANCELLED).open_gates) == ["gate"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (ApprovalStatus.REJECTED, "step 'gate' was rejected by reviewer@demo.example: too early"),
+        (ApprovalStatus.EXPIRED, "the approval of step 'gate' expired undecided"),
+    ],
+)
+def test_a_refused_step_ends_the_run(status: ApprovalStatus, reason: str) -> None:
+    move = _move(FORK, done={"a", "b", "c"}, gate=status)
+
+    assert move == Move(end=RunStatus.CANCELLED, reason=reason)
+
+
+def test_a_failed_step_ends_the_run_once_nothing_is_under_way() -> None:
+    assert _move(FORK, done={"a"}, busy={"c"}, failed={"b": "disk full"}) == Move()
+    assert _move(FORK, done={"a"}, failed={"b": "disk full"}) == Move(
+        end=RunStatus.FAILED, reason="step 'b' failed: disk full"
+    )
+
+
+def test_a_run_is_completed_when_every_step_is() -> None:
+    assert _move(FORK, done={"a", "b", "c", "gate"}).end is RunStatus.COMPLETED
+
+
+def test_under_supervision_even_a_low_risk_step_is_asked_for() -> None:
+    run = _run(_step("a"), autonomy=AutonomyLevel.SUPERVISED)
+
+    assert _ids(_move(run).open_gates) == ["a"]
+
+
+def test_an_autonomous_run_still_asks_for_what_is_critical() -> None:
+    run = _run(_step("a", "high"), _step("b", "critical"), autonomy=AutonomyLevel.AUTONOMOUS)
+    move = _move(run)
+
+    assert _ids(move.start) == ["a"]
+    assert _ids(move.open_gates) == ["b"]
