@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     JsonConfigSettingsSource,
@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         default=False, description="Whether a data set may be fetched from a private or loopback address."
     )
 
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        # As `home_folder` reads it: processes of the stack work in other folders.
+        return home.expanduser().absolute()
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -121,3 +127,24 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the settings as they are now."""
     return Settings()
+
+
+class _Configured(Settings):
+    """The settings without what a running embedded stack wrote."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is pydantic's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments and the environment only."""
+        return init_settings, env_settings
+
+
+def load_configured() -> Settings:
+    """Read what an operator has configured, which decides what the embedded stack has to start."""
+    return _Configured()

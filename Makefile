@@ -1,0 +1,37 @@
+# Two commands matter: `make demo` and `make test`. Both set everything up first.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check
+
+PYTHON ?= python3
+BIN := .venv/bin
+# The machine's uv where it has one; else one put into .venv from PyPI.
+UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
+STAMP := .venv/.synced
+
+help:
+	@echo "make demo   run the example report on a stack of its own"
+	@echo "make test   run every check and every test"
+	@echo "make check  run the checks alone: ruff, mypy"
+	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --all-extras --inexact --quiet
+	@touch $@
+
+$(BIN)/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "maos needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+demo: setup
+	$(BIN)/maos demo --yes
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/pytest

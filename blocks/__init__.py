@@ -1,0 +1,9 @@
+"""blocks configure: fields an operator fills in, and one ready client each.
+
+`prefect block register -m blocks` registers what is named here.
+"""
+
+from blocks.claude import ClaudeEngine
+from blocks.dataset_downloads import DatasetDownloads
+
+__all__ = ["ClaudeEngine", "DatasetDownloads"]

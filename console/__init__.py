@@ -1,0 +1,1 @@
+"""console faces people: the `maos` command line."""

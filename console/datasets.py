@@ -1,0 +1,42 @@
+"""Data sets of this machine's user, put where runs may read them."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from maos.requests import GenerateReportRequest, RunRequest
+from maos.settings import load_settings
+from tasks.datasets import inspect_dataset, readable_roots
+
+
+def with_stored_dataset(request: RunRequest) -> RunRequest:
+    """Return the request with its local data set copied into the store, unless runs may read it where it is.
+
+    A run reads from its organisation's store only: neither other files of the machine nor later changes of the file
+    are within its reach.
+
+    Raises:
+        BadInput: when the file holds no table; nothing is copied then.
+    """
+    if not isinstance(request, GenerateReportRequest) or "://" in request.dataset:
+        return request
+    settings, path = load_settings(), Path(request.dataset)
+    roots = readable_roots(request.org, settings)
+    if not path.is_file() or any(path.resolve().is_relative_to(root) for root in roots):
+        return request
+    # The person at the keyboard may read the file: it is looked at where it lies before it is copied.
+    here = settings.model_copy(update={"dataset_roots": [path.resolve().parent]})
+    inspect_dataset(request.dataset, org=request.org, settings=here)
+    return request.model_copy(update={"dataset": str(_store(path, settings.dataset_store / request.org))})
+
+
+def _store(path: Path, folder: Path) -> Path:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    stored = folder / digest[:16] / path.name
+    if not stored.exists():
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        partial = stored.with_suffix(".partial")
+        shutil.copyfile(path, partial)
+        partial.replace(stored)
+    return stored

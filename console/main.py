@@ -1,0 +1,82 @@
+"""The `maos` command: its groups load when they are called, so that help comes at once."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from console.prefect_environment import point_prefect_at_server
+from maos.errors import BadInput, MaosError, PlanRefused
+
+_BAD_INPUT = 2
+_FAILURE = 1
+
+# Name: where the command is, and what `maos --help` says of it.
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("console.demo:demo", "Run the example report on a stack of its own."),
+    "up": ("console.stack:up", "Start what is missing of the embedded stack."),
+    "down": ("console.stack:down", "Stop the embedded stack."),
+    "status": ("console.stack:status", "Show the parts of the embedded stack."),
+    "run": ("console.run:run", "Start a run through its deployment."),
+    "runs": ("console.runs:runs", "List and show runs."),
+    "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
+    "audit": ("console.audit:audit", "List and verify the audit log."),
+    "db": ("console.db:db", "Migrate the database and print its addresses."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, name = _COMMANDS[cmd_name][0].split(":")
+        command = getattr(import_module(module), name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="maos")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def cli(debug: bool) -> None:
+    """Governed multi-agent work on Prefect.
+
+    \b
+    Examples:
+      maos demo
+      maos run generate_report --request examples/generate_report/request.json --wait
+      maos approvals list
+    """
+    click.get_current_context().obj = debug
+
+
+def main() -> None:
+    """Run the command line: bad input exits with 2, failure with 1, each with one line on stderr."""
+    debug = "--debug" in sys.argv
+    try:
+        point_prefect_at_server()
+        sys.exit(cli(standalone_mode=False))
+    except click.exceptions.Abort:
+        _complain("interrupted", _FAILURE)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(_BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
+    except (BadInput, PlanRefused) as error:
+        if debug:
+            raise
+        _complain(str(error), _BAD_INPUT)
+    except MaosError as error:
+        if debug:
+            raise
+        _complain(str(error), _FAILURE)
+
+
+def _complain(message: str, code: int) -> None:
+    click.echo(f"maos: {message}", err=True)
+    sys.exit(code)

@@ -1,0 +1,98 @@
+"""What the command line asks of the Prefect API."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+from httpx import HTTPError, HTTPStatusError
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import State
+from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
+
+from maos.approvals import Approval
+from maos.errors import BadInput, StackError
+from maos.requests import RunRequest
+from maos.settings import load_settings
+from sql.approvals import find_approval
+from sql.session import system_session
+
+_RESUME_WITHIN_SECONDS = 30.0
+_TRY_EVERY_SECONDS = 0.25
+
+
+def _client() -> SyncPrefectClient:
+    if not load_settings().prefect_api_url:
+        raise BadInput("PREFECT_API_URL", "", "the address of a Prefect API; or start the embedded stack: maos up")
+    return get_client(sync_client=True)
+
+
+def start_run(deployment: str, request: RunRequest) -> UUID:
+    """Create a flow run of the deployment; return its id, which is the run's.
+
+    Raises:
+        StackError: when the server does not take it.
+    """
+    parameters: dict[str, Any] = {"request": request.model_dump(mode="json")}
+    try:
+        with _client() as client:
+            found = client.read_deployment_by_name(deployment)
+            flow_run = client.create_flow_run_from_deployment(
+                found.id, parameters=parameters, tags=[*found.tags, f"org:{request.org}"]
+            )
+    except ObjectNotFound:
+        raise StackError("Prefect server", f"it has no deployment {deployment!r}; run: maos up") from None
+    except HTTPError as error:
+        raise StackError("Prefect server", f"it did not take the run: {error}") from error
+    return flow_run.id
+
+
+def state_of(run_id: UUID) -> State[Any] | None:
+    """Return the state of a run's flow run as Prefect tells it."""
+    try:
+        with _client() as client:
+            return client.read_flow_run(run_id).state
+    except ObjectNotFound:
+        return None
+    except HTTPError as error:
+        raise StackError("Prefect server", f"it does not answer: {error}") from error
+
+
+def run_page(run_id: UUID) -> str:
+    """Return the address of the run in the Prefect UI."""
+    api = load_settings().prefect_api_url or ""
+    return f"{api.removesuffix('/').removesuffix('/api')}/runs/flow-run/{run_id}"
+
+
+def resume(approval: Approval, reviewer: str) -> bool:
+    """Wake the run of an approval that was decided in the ledger; return False when it did not wake in time.
+
+    A run that has not suspended yet is waited for: it may have looked at the ledger just before the decision.
+    """
+    deadline = time.monotonic() + _RESUME_WITHIN_SECONDS
+    while time.monotonic() < deadline:
+        state = state_of(approval.run_id)
+        if state is None or state.is_final() or _is_picked_up(approval):
+            return True
+        if state.is_paused() and _resume_once(approval.run_id, reviewer):
+            return True
+        time.sleep(_TRY_EVERY_SECONDS)
+    return False
+
+
+def _is_picked_up(approval: Approval) -> bool:
+    with system_session() as session:
+        now = find_approval(approval.id, session=session)
+    return now is not None and now.consumed_at is not None
+
+
+def _resume_once(run_id: UUID, reviewer: str) -> bool:
+    # A bare marker: the decision itself is in the ledger, and what Prefect is told it renders as a template.
+    marker = {"decision": "already recorded", "reviewer": reviewer}
+    try:
+        with _client() as client:
+            answer = client.resume_flow_run(run_id, run_input=marker)
+    except HTTPStatusError:
+        # The state is set before the form's schema: for a moment the input is refused.
+        return False
+    return answer.status == SetStateStatus.ACCEPT

@@ -1,0 +1,130 @@
+"""`maos run`: start an entrypoint through its deployment."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import ValidationError
+
+from console.datasets import with_stored_dataset
+from console.follow import ended_well, follow
+from console.output import print_json
+from console.prefect_api import run_page, start_run
+from maos.errors import BadInput
+from maos.plans import check_plan
+from maos.requests import RunRequest
+from tasks.catalogue import actions
+from tasks.entrypoints import ENTRYPOINTS, Entrypoint
+from tasks.runs import admit
+
+
+@click.command()
+@click.argument("entrypoint")
+@click.option("--request", "request_file", type=click.Path(path_type=Path), help="A JSON file with the request.")
+@click.option("--org", help="Organisation the run works for.")
+@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="A field of the request; may be repeated.")
+@click.option("--wait", is_flag=True, help="Follow the run to its end or its gate.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def run(
+    entrypoint: str, request_file: Path | None, org: str | None, params: tuple[str, ...], wait: bool, as_json: bool
+) -> None:
+    """Start a run; its id is printed at once.
+
+    A list is given with commas or as JSON: --param measures=revenue,quantity
+
+    \b
+    Examples:
+      maos run generate_report --request examples/generate_report/request.json
+      maos run generate_report --org demo --param initiator=author@demo.example \\
+          --param dataset=orders.csv --param title=Orders --wait
+    """
+    chosen = entrypoint_of(entrypoint)
+    request = with_stored_dataset(read_request(chosen, request_file, org=org, params=params))
+    check_request(chosen, request)
+    run_id = start_run(chosen.deployment, request)
+    if as_json:
+        print_json({"id": run_id, "entrypoint": entrypoint, "org": request.org, "page": run_page(run_id)})
+    else:
+        click.echo(run_id)
+    if wait:
+        sys.exit(0 if ended_well(follow(run_id, quiet=as_json)) else 1)
+
+
+def entrypoint_of(name: str) -> Entrypoint:
+    """Return the entrypoint of this name.
+
+    Raises:
+        BadInput: when it is not an approved one.
+    """
+    chosen = ENTRYPOINTS.get(name.replace("-", "_"))
+    if chosen is None:
+        raise BadInput("entrypoint", name, ", ".join(ENTRYPOINTS))
+    return chosen
+
+
+def read_request(
+    entrypoint: Entrypoint, file: Path | None, *, org: str | None = None, params: tuple[str, ...] = ()
+) -> RunRequest:
+    """Put a request together from a file and single fields, which count more; paths become absolute.
+
+    Raises:
+        BadInput: naming the field, the value and what is allowed.
+    """
+    fields = _fields_of_file(file) | dict(_field_of(param) for param in params)
+    if org:
+        fields["org"] = org
+    try:
+        return entrypoint.request.model_validate(fields)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = ".".join(map(str, fault["loc"])) or "request"
+        value = "" if fault["type"] == "missing" else str(fault["input"])[:200]
+        raise BadInput(name, value, _allowed(entrypoint, fault["msg"], name)) from None
+
+
+def _allowed(entrypoint: Entrypoint, message: str, name: str) -> str:
+    if name in entrypoint.request.model_fields:
+        return message
+    return f"one of the fields {', '.join(entrypoint.request.model_fields)}"
+
+
+def _fields_of_file(file: Path | None) -> dict[str, Any]:
+    if file is None:
+        return {}
+    try:
+        fields = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput("--request", str(file), f"a readable JSON file ({error})") from None
+    if not isinstance(fields, dict):
+        raise BadInput("--request", str(file), "a JSON object with the fields of the request")
+    if isinstance(dataset := fields.get("dataset"), str):
+        fields["dataset"] = _absolute(dataset, file.absolute().parent)
+    return fields
+
+
+def _field_of(param: str) -> tuple[str, Any]:
+    name, separator, text = param.partition("=")
+    if not separator:
+        raise BadInput("--param", param, "KEY=VALUE")
+    if name == "dataset":
+        return name, _absolute(text, Path.cwd())
+    if name in {"measures", "dimensions"} and not text.startswith("["):
+        return name, [part.strip() for part in text.split(",") if part.strip()]
+    return name, json.loads(text) if text.startswith("[") else text
+
+
+def _absolute(dataset: str, folder: Path) -> str:
+    return dataset if "://" in dataset else str(folder / dataset)
+
+
+def check_request(entrypoint: Entrypoint, request: RunRequest) -> None:
+    """Refuse here and now what the run would refuse: nothing is created for it.
+
+    Raises:
+        BadInput: naming the field, the value and what is allowed.
+        PlanRefused: with every fault of the plan.
+    """
+    admit(request)
+    check_plan(entrypoint.plan(request), actions())

@@ -1,0 +1,44 @@
+"""Ask each part whether it works, rather than whether its process exists."""
+
+from datetime import UTC, datetime, timedelta
+
+import httpx
+
+from deployments.connection import Connection
+from deployments.parts import PartName
+from deployments.postgres import connection_fault
+from deployments.prefect_api import api_client, api_fault
+from deployments.prefect_settings import WORK_POOL
+from deployments.processes import ProcessMark, is_alive
+from deployments.worker_name import worker_name
+
+_HEARTBEAT_AGE = timedelta(seconds=60)
+
+
+def fault_of(name: str, connection: Connection, mark: ProcessMark | None) -> str | None:
+    """Return what is wrong with a part, or nothing when it works.
+
+    Args:
+        name: which part.
+        connection: where the stack answers.
+        mark: its process, where it runs here.
+    """
+    if mark is not None and not is_alive(mark):
+        return "its process has ended"
+    if name == PartName.POSTGRES:
+        return connection_fault(connection.database_url)
+    with api_client(connection.prefect_api_url, connection.prefect_api_auth_string) as client:
+        fault = api_fault(client)
+        return fault if fault or name == PartName.PREFECT else _worker_fault(client, mark)
+
+
+def _worker_fault(client: httpx.Client, mark: ProcessMark | None) -> str | None:
+    answer = client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={})
+    if answer.status_code != httpx.codes.OK:
+        return f"has not joined the work pool {WORK_POOL!r}"
+    started = datetime.fromtimestamp(mark.created if mark else 0, UTC)
+    for worker in answer.json():
+        heartbeat = datetime.fromisoformat(worker["last_heartbeat_time"])
+        if worker["name"] == worker_name() and heartbeat > max(started, datetime.now(UTC) - _HEARTBEAT_AGE):
+            return None
+    return "has sent no heartbeat lately"

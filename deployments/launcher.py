@@ -1,0 +1,51 @@
+"""Stand in for the process of one run: have the template process fork it, or else become it.
+
+The worker starts this, watches it and signals it. It imports next to nothing, since its start is part of every run's.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+SOCKET_VARIABLE = "MAOS_LAUNCH_SOCKET"
+FORKED = b"F"
+_FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+
+def main() -> None:
+    """Run the flow run that the environment names, and end as it ends."""
+    connection = _ask_template()
+    if connection is None:
+        os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606 - no shell is wanted
+    for number in _FORWARDED:
+        signal.signal(number, lambda received, _: connection.send(bytes([received])))
+    _end_like(connection.recv(4))
+
+
+def _ask_template() -> socket.socket | None:
+    """Hand our environment, folder and output to the template process; nothing comes back where it cannot help."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(os.environ.get(SOCKET_VARIABLE, ""))
+        request = json.dumps({"environment": dict(os.environ), "folder": os.getcwd()}).encode()
+        socket.send_fds(connection, [len(request).to_bytes(4, "big")], [0, 1, 2])
+        connection.sendall(request)
+        answer = connection.recv(1)
+    except OSError:
+        return None
+    return connection if answer == FORKED else None
+
+
+def _end_like(status: bytes) -> None:
+    """End with the exit code or by the signal that ended the forked process."""
+    code = int.from_bytes(status, "big", signed=True) if len(status) == 4 else -signal.SIGKILL
+    if code < 0:
+        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""flows order: one file per entrypoint, the plan executor and the gate."""

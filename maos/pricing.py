@@ -1,0 +1,123 @@
+"""What a call of an engine consumed, what that costs, and what it can cost at most.
+
+Prices come from the data that `genai-prices` carries; nothing is fetched, and the caller says when the call was made.
+"""
+
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+import genai_prices
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
+
+from maos.actions import JsonObject
+from maos.errors import UnpricedModel
+
+PROVIDER = "anthropic"
+# Money is stored with eight decimals.
+_STORED = Decimal("1e-8")
+# Inference bound to one region costs a tenth more on every class of tokens; the price data does not know of it.
+_REGION_FACTOR = Decimal("1.1")
+# What the API adds to a request by itself: framing, and instructions for structured output.
+_OVERHEAD_TOKENS = 2048
+
+
+class TokenUsage(BaseModel):
+    """Tokens by the class they are priced in; no token is counted twice."""
+
+    model_config = ConfigDict(frozen=True)
+
+    input_tokens: NonNegativeInt = Field(default=0, description="Input neither written to nor read from the cache.")
+    output_tokens: NonNegativeInt = Field(default=0, description="Output, thinking included.")
+    cache_read_tokens: NonNegativeInt = 0
+    cache_write_5m_tokens: NonNegativeInt = 0
+    cache_write_1h_tokens: NonNegativeInt = 0
+    in_region: bool = Field(default=False, description="Whether inference was bound to one region, which costs more.")
+
+    @property
+    def cache_write_tokens(self) -> int:
+        """Tokens written to the cache, for however long."""
+        return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def prompt_tokens(self) -> int:
+        """All input, cached or not: the length that decides the price band."""
+        return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+
+class Receipt(BaseModel):
+    """What one call consumed, whether or not it delivered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str = Field(description="The model that worked, as it names itself.")
+    request_id: str | None = None
+    usage: TokenUsage
+    raw_usage: JsonObject = Field(description="The vendor's own record of the usage, for auditors.")
+    final: bool = Field(description="Whether the counts are the last word; a call cut short may have cost its ceiling.")
+
+
+class Cost(BaseModel):
+    """A price in US dollars, with the price list it was taken from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    usd: Decimal
+    price_list: str = Field(description="Name and version of the price data.")
+
+
+def cost_of(usage: TokenUsage, model: str, at: datetime) -> Cost:
+    """Price what a call used, by the prices in force when it was made.
+
+    Raises:
+        UnpricedModel: when no price is known for the model.
+    """
+    exact, price_list = _price(usage, model, at)
+    return Cost(usd=exact.quantize(_STORED, ROUND_HALF_EVEN), price_list=price_list)
+
+
+def ceiling_of(*, sent_bytes: int, max_output_tokens: int, model: str, at: datetime) -> Decimal:
+    """Return the most that a call can cost, before it is made.
+
+    Args:
+        sent_bytes: UTF-8 bytes of everything sent: system, user and schema. A token is never shorter than a byte.
+
+    Raises:
+        UnpricedModel: when no price is known for the model.
+    """
+    prompt = sent_bytes + _OVERHEAD_TOKENS
+    # Within a band the price is linear in each class, so the dearest usage has all its input in a single class.
+    dearest = (
+        TokenUsage(input_tokens=prompt, output_tokens=max_output_tokens, in_region=True),
+        TokenUsage(cache_read_tokens=prompt, output_tokens=max_output_tokens, in_region=True),
+        TokenUsage(cache_write_5m_tokens=prompt, output_tokens=max_output_tokens, in_region=True),
+        TokenUsage(cache_write_1h_tokens=prompt, output_tokens=max_output_tokens, in_region=True),
+    )
+    return max(_price(usage, model, at)[0] for usage in dearest).quantize(_STORED, ROUND_CEILING)
+
+
+def _price(usage: TokenUsage, model: str, at: datetime) -> tuple[Decimal, str]:
+    try:
+        price = genai_prices.calc_price(_as_priced(usage), model, provider_id=PROVIDER, genai_request_timestamp=at)
+    except LookupError:
+        raise UnpricedModel(model) from None
+    if not price.total_price and usage.prompt_tokens + usage.output_tokens:
+        raise UnpricedModel(model)
+    factor = _REGION_FACTOR if usage.in_region else Decimal(1)
+    return price.total_price * factor, _price_list(price.auto_update_timestamp)
+
+
+def _as_priced(usage: TokenUsage) -> genai_prices.Usage:
+    # The library's input and cache-write counts include the classes below them.
+    return genai_prices.Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.output_tokens,
+        cache_read_tokens=usage.cache_read_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
+        cache_write_5m_tokens=usage.cache_write_5m_tokens,
+        cache_write_1h_tokens=usage.cache_write_1h_tokens,
+    )
+
+
+def _price_list(updated_at: datetime | None) -> str:
+    version = f"genai-prices {genai_prices.__version__}"
+    return version if updated_at is None else f"{version} of {updated_at.isoformat()}"

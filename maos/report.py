@@ -1,0 +1,125 @@
+"""The report: everything it states, its key figures, and the note on how it was made."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from maos.engines import EngineType
+from maos.figures import rounded, shown_change
+from maos.labels import heading
+from maos.metrics import DatasetProfile, Metrics
+from maos.narrative import Narrative
+from maos.report_tables import Note, period_covered
+
+_MOST_KEY_FIGURES = 4
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ReportRun(_Frozen):
+    """What a report says of the run that made it."""
+
+    run_id: UUID
+    org: str
+    initiator: str
+    started_at: datetime
+    rehearsal: bool
+    cost_usd: Decimal
+
+
+class ReportChart(_Frozen):
+    """A chart of a report with its drawing."""
+
+    title: str
+    alt: str
+    svg: str = Field(description="The drawing as this project made it; it is put into the page as it is.")
+
+
+class Report(_Frozen):
+    """Everything that a report states."""
+
+    title: str
+    note: str
+    run: ReportRun
+    profile: DatasetProfile
+    metrics: Metrics
+    narrative: Narrative
+    charts: tuple[ReportChart, ...]
+
+
+class KeyFigure(_Frozen):
+    """A figure at the top of a report."""
+
+    label: str
+    value: str
+    detail: str
+
+
+def key_figures(report: Report) -> tuple[KeyFigure, ...]:
+    """Return the figures at the top: the leading measures with their movement, and what they are made of."""
+    trend = report.metrics.trend
+    latest = trend.years[-1] if trend and trend.years else None
+    figures = []
+    for index, total in enumerate(report.metrics.totals[: _MOST_KEY_FIGURES - 1]):
+        change = latest.movements[index].change if latest else None
+        detail = f"{shown_change(change)} in {latest.label} on the year before" if latest and change is not None else ""
+        figures.append(
+            KeyFigure(label=heading(total.measure), value=rounded(total.sum), detail=detail or _mean(total.mean))
+        )
+    rows = KeyFigure(label="Rows counted", value=f"{report.metrics.rows:,}", detail=period_covered(trend))
+    return (*figures, rows)
+
+
+def _mean(mean: Decimal | None) -> str:
+    return "" if mean is None else f"{rounded(mean)} on average"
+
+
+def methods(report: Report) -> tuple[Note, ...]:
+    """Return the methods note: where the figures come from, and how they were made."""
+    profile, run = report.profile, report.run
+    facts = profile.facts
+    writer = (
+        "Derived from the figures by rule, in a rehearsal."
+        if run.rehearsal
+        else f"Written by the engine “{EngineType.CLAUDE_CLI.label}”; its figures were checked against the data."
+    )
+    cost = "Nothing: a rehearsal is free of charge." if run.rehearsal else f"{run.cost_usd:f} USD up to publication."
+    texts: Mapping[str, str] = {
+        "Source": f"{facts.display_name} ({facts.format.value.upper()}, {facts.size:,} bytes)",
+        "Data digest": f"SHA-256 {facts.sha256}",
+        "Period covered": period_covered(report.metrics.trend),
+        "Rows": f"{facts.row_count:,} read, {report.metrics.rows:,} counted.",
+        "Unreadable lines": f"{facts.unreadable_rows:,} without the columns of the table, left out.",
+        "Duplicate rows": _duplicates(profile),
+        "Missing and unreadable values": (
+            "Counted for each column in the table “Data quality”. A row without a number for a measure is left out of"
+            " that measure only; a row without a value of a dimension is shown as (missing), one without a date as"
+            " (no date). No value was guessed or replaced."
+        ),
+        "Computation": (
+            "Sums are exact decimal arithmetic over numbers of up to ten decimals. Shares and changes are rounded last."
+        ),
+        "Narrative": writer,
+        "Run": f"{run.run_id}, asked for by {run.initiator}, started {moment(run.started_at)}",
+        "Cost": cost,
+    }
+    return tuple(Note(term=term, text=text) for term, text in texts.items())
+
+
+def _duplicates(profile: DatasetProfile) -> str:
+    treated = (
+        "counted once, since rows carry an identifier"
+        if profile.duplicates_dropped
+        else "all counted, since no column identifies a row"
+    )
+    return f"{profile.duplicate_rows:,} repeat an earlier row in every column; {treated}."
+
+
+def moment(time: datetime) -> str:
+    """Return a point in time as a report states it."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,1 @@
+"""tasks do: Prefect tasks of each engine type, and the durable writes around them."""

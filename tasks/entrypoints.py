@@ -1,0 +1,24 @@
+"""The approved entrypoints: what each is asked, and how its plan is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from maos.plans import Plan
+from maos.requests import GenerateReportRequest, RunRequest
+from tasks.reports import plan_report
+
+
+@dataclass(frozen=True)
+class Entrypoint:
+    """An approved entrypoint."""
+
+    request: type[RunRequest]
+    # Any: each plan function takes its own request model, which stands beside it.
+    plan: Callable[[Any], Plan]
+    deployment: str
+
+
+ENTRYPOINTS: dict[str, Entrypoint] = {
+    "generate_report": Entrypoint(GenerateReportRequest, plan_report, "generate-report/generate-report"),
+}

@@ -1,0 +1,24 @@
+"""Making the plan of a report: what the request leaves open is found in the data."""
+
+from maos.datasets import choose_shape
+from maos.plans import Plan
+from maos.report_plan import report_plan
+from maos.requests import GenerateReportRequest
+from maos.settings import load_settings
+from tasks.datasets import inspect_dataset
+
+
+def plan_report(request: GenerateReportRequest) -> Plan:
+    """Look at the data set and return the plan of its report.
+
+    Raises:
+        BadInput: when the data set cannot be read or has not the columns that were asked for.
+    """
+    facts = inspect_dataset(request.dataset, org=request.org, settings=load_settings())
+    shape = choose_shape(
+        facts,
+        measures=request.measures,
+        dimensions=request.dimensions,
+        period_column=request.period_column,
+    )
+    return report_plan(request, facts, shape)

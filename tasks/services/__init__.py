@@ -1,0 +1,1 @@
+"""Actions of the `internal_service` engine, one module a noun."""

@@ -1,0 +1,92 @@
+"""The register of internal services: decorating a function is all it takes to make an action plannable."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from maos.actions import ActionSpec, JsonObject, StepOutcome
+from maos.engines import EngineType
+from maos.risk import RiskLevel
+
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a service may know of the run it works for."""
+
+    run_id: UUID
+    org: str
+    title: str
+    initiator: str
+    started_at: datetime
+    rehearsal: bool
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True)
+class ServiceCall(Generic[P]):
+    """One call of a service: its validated parameters, bound inputs, and the run's folder for files."""
+
+    parameters: P
+    inputs: Mapping[str, JsonObject]
+    folder: Path
+    run: RunFacts
+
+
+# Any: each service takes a call of its own parameters model, which the registry keeps beside it.
+Service = Callable[[ServiceCall[Any]], StepOutcome]
+# What a reviewer reads before the action runs, in Markdown; by default the table of its parameters.
+Preview = Callable[[ServiceCall[Any]], str]
+
+
+@dataclass(frozen=True)
+class RegisteredService:
+    """A service with the specification of its action."""
+
+    spec: ActionSpec
+    run: Service
+    preview: Preview | None
+
+
+SERVICES: dict[str, RegisteredService] = {}
+
+
+def internal_service(
+    *,
+    action: str,
+    risk: RiskLevel,
+    title: str,
+    parameters: type[P],
+    inputs: frozenset[str] = frozenset(),
+    read_only: bool = False,
+    preview: Callable[[ServiceCall[P]], str] | None = None,
+) -> Callable[[Callable[[ServiceCall[P]], StepOutcome]], Callable[[ServiceCall[P]], StepOutcome]]:
+    """Register a function as an action of the `internal_service` engine.
+
+    Raises:
+        ValueError: when the action is registered twice.
+    """
+    spec = ActionSpec(
+        name=action,
+        engine=EngineType.INTERNAL_SERVICE,
+        risk=risk,
+        title=title,
+        parameters=parameters,
+        inputs=inputs,
+        read_only=read_only,
+    )
+
+    def register(function: Callable[[ServiceCall[P]], StepOutcome]) -> Callable[[ServiceCall[P]], StepOutcome]:
+        if action in SERVICES:
+            raise ValueError(f"action {action!r} is registered twice")
+        SERVICES[action] = RegisteredService(spec=spec, run=function, preview=preview)
+        return function
+
+    return register

@@ -1,0 +1,139 @@
+"""Opens one data file as a table of text columns, in a query engine that can reach nothing else."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from maos.datasets import DatasetFormat
+from maos.errors import BadInput
+from maos.labels import distinct_names
+from tasks.csv_files import NotCsv, settle
+
+_THREADS = 2
+_MEMORY = "1GB"
+_LONGEST_REASON = 160
+_ALLOWED = "a readable CSV (UTF-8), Parquet or JSON file that holds a table with at least one row"
+_JSON_OPTIONS = "records=true, maximum_depth=1, sample_size=-1, map_inference_threshold=-1, compression='none'"
+# How a column of each format becomes text. Casting JSON would keep the quotation marks of strings.
+_AS_TEXT: dict[DatasetFormat, str] = {
+    DatasetFormat.CSV: "{column}",
+    # Null bytes cannot be stored as text; a CSV file that has them is refused.
+    DatasetFormat.PARQUET: "replace(CAST({column} AS VARCHAR), chr(0), '')",
+    DatasetFormat.JSON: "replace({column} ->> '$', chr(0), '')",
+}
+# Trimming is slow: only what begins or ends with white space goes that way.
+_TRIMMED = (
+    "CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' THEN {text}"
+    " ELSE nullif(trim({text}, ' ' || chr(9) || chr(10) || chr(13)), '') END AS c{index}"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """An open data set: its view `data` has the columns `c0`, `c1`, ... as trimmed text, null where blank."""
+
+    connection: duckdb.DuckDBPyConnection
+    names: tuple[str, ...]
+    unreadable: int
+
+    def column(self, name: str) -> str:
+        """Return the column of `data` that holds the data set's column."""
+        return f"c{self.names.index(name)}"
+
+
+@contextmanager
+def open_table(path: Path, *, dataset: str, format_: DatasetFormat) -> Iterator[Table]:
+    """Open a file for queries, for as long as the context lasts.
+
+    Raises:
+        BadInput: when the file is no table, or turns out unreadable during a query.
+    """
+    with TemporaryDirectory(prefix="maos-table-") as folder:
+        # A name of our own: the engine would expand wildcards in the file's name.
+        link = Path(folder) / f"data.{format_.value}"
+        link.symlink_to(path)
+        try:
+            with _OPENERS[format_](link, Path(folder)) as table:
+                yield table
+        except (NotCsv, duckdb.Error) as error:
+            # Damage behind a file's first bytes shows only when a query gets there.
+            reason = str(error).replace(folder, "").partition("\n")[0][:_LONGEST_REASON]
+            raise BadInput("dataset", dataset, f"{_ALLOWED} ({reason})") from error
+
+
+@contextmanager
+def _open_csv(path: Path, scratch: Path) -> Iterator[Table]:
+    file = settle(path, scratch)
+    with _locked_connection(file.path, scratch) as connection:
+        columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(file.names)))
+        source = (
+            f"read_csv({_literal(str(file.path))}, auto_detect=false, header=true, delim={_literal(file.delimiter)},"
+            f" quote='\"', escape='\"', comment='', compression='none', columns={{{columns}}})"
+        )
+        _create_view(connection, source, [f"c{index}" for index in range(len(file.names))], DatasetFormat.CSV)
+        if connection.execute("SELECT count(*) FROM data").fetchall() != [(file.rows,)]:
+            raise NotCsv("its rows cannot be told apart")
+        yield Table(connection, file.names, file.unreadable)
+
+
+@contextmanager
+def _open_parquet(path: Path, scratch: Path) -> Iterator[Table]:
+    with _locked_connection(path, scratch) as connection:
+        yield _described(connection, f"read_parquet({_literal(str(path))})", DatasetFormat.PARQUET)
+
+
+@contextmanager
+def _open_json(path: Path, scratch: Path) -> Iterator[Table]:
+    with _locked_connection(path, scratch) as connection:
+        yield _described(connection, f"read_json({_literal(str(path))}, {_JSON_OPTIONS})", DatasetFormat.JSON)
+
+
+_OPENERS = {
+    DatasetFormat.CSV: _open_csv,
+    DatasetFormat.PARQUET: _open_parquet,
+    DatasetFormat.JSON: _open_json,
+}
+
+
+@contextmanager
+def _locked_connection(path: Path, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": _THREADS,
+        "memory_limit": _MEMORY,
+        "temp_directory": str(scratch / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "allow_community_extensions": False,
+    }
+    with duckdb.connect(":memory:", config=config) as connection:
+        connection.execute(f"SET allowed_paths=[{_literal(str(path))}]")
+        connection.execute("SET TimeZone='UTC'")
+        connection.execute("SET enable_external_access=false")
+        connection.execute("SET lock_configuration=true")
+        yield connection
+
+
+def _described(connection: duckdb.DuckDBPyConnection, source: str, format_: DatasetFormat) -> Table:
+    found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]  # noqa: S608
+    _create_view(connection, source, [_quoted(name) for name in found], format_)
+    return Table(connection, distinct_names(found), unreadable=0)
+
+
+def _create_view(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: list[str], format_: DatasetFormat
+) -> None:
+    texts = [_AS_TEXT[format_].format(column=column) for column in columns]
+    selected = ", ".join(_TRIMMED.format(text=text, index=index) for index, text in enumerate(texts))
+    connection.execute(f"CREATE VIEW data AS SELECT {selected} FROM {source}")  # noqa: S608 - every name is quoted
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

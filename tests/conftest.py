@@ -1,0 +1,123 @@
+"""Real parts for the tests: one PostgreSQL cluster and one Prefect server a session, a fresh database a test."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import psycopg
+import pytest
+
+from deployments.home import Home
+from deployments.ports import free_port
+from deployments.postgres import Cluster
+from deployments.prefect_settings import server_environment
+from deployments.processes import Command, StopPlan, launch, stop
+from sql import database as maos_database
+from sql import session as maos_session
+
+ROOT = Path(__file__).parent.parent
+_FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_TEMPLATE = "maos_template"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user may enter, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="maos-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster(short_folder: Path) -> Iterator[Cluster]:
+    """A running PostgreSQL cluster."""
+    running = Cluster.at(short_folder / "postgres", options=_FAST)
+    running.start()
+    yield running
+    running.destroy()
+
+
+@pytest.fixture(scope="session")
+def template(cluster: Cluster) -> str:
+    """The name of a migrated database that tests clone."""
+    _execute(cluster, f"CREATE DATABASE {_TEMPLATE}")
+    maos_database.upgrade(cluster.url(_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database(cluster: Cluster, template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a fresh, migrated database, which the settings name."""
+    name = f"maos_test_{next(_numbers)}"
+    _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    for variable in [name for name in os.environ if name.startswith("MAOS_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("MAOS_DATABASE_URL", cluster.url(name))
+    monkeypatch.setenv("MAOS_HOME", str(tmp_path / "maos"))
+    yield cluster.url(name)
+    maos_session._engine.cache_clear()
+    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def org_id(database: str) -> UUID:  # noqa: ARG001 - the settings name the database
+    """The id of the organisation `demo`, with its author and reviewer."""
+    from sql.demo import ensure_demo_organization
+    from sql.organizations import find_organization
+
+    ensure_demo_organization()
+    with maos_session.system_session() as session:
+        org = find_organization("demo", session=session)
+    assert org is not None
+    return org.id
+
+
+def _execute(cluster: Cluster, statement: str) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def prefect_api(cluster: Cluster, short_folder: Path) -> Iterator[str]:
+    """The address of a running Prefect server, which Prefect's settings name."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    _execute(cluster, "CREATE DATABASE prefect")
+    port, login = free_port(), "maos:test"
+    home = Home(short_folder / "home")
+    home.prepare()
+    settings = server_environment(home, port=port, database_url=cluster.url("prefect"), auth_string=login)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    server = launch(
+        Command(
+            arguments=(sys.executable, "-m", "deployments.prefect_server"),
+            environment={**kept, "PREFECT_HOME": str(home.prefect), "PYTHONPATH": str(ROOT), **settings},
+            folder=home.prefect,
+            log=home.log("prefect"),
+        )
+    )
+    api = f"http://127.0.0.1:{port}/api"
+    _wait_until_it_answers(f"{api}/health")
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}):
+        yield api
+    stop(server, StopPlan())
+
+
+def _wait_until_it_answers(address: str) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(address, trust_env=False).is_success:
+                return
+        except httpx.HTTPError:
+            time.sleep(0.2)
+    raise TimeoutError(address)

@@ -1,0 +1,156 @@
+"""What the Messages API accepts, as strictly as it is documented: the rules of the local server."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+VERSION = "2026-10-21"
+PATH = "/v1/messages"
+_KEYWORDS = frozenset(
+    [
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "enum",
+        "const",
+        "anyOf",
+        "allOf",
+        "$ref",
+        "$defs",
+        "description",
+        "title",
+        "format",
+        "minItems",
+    ]
+)
+_FORMATS = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"])
+
+
+@dataclass(eq=False)
+class ApiError(Exception):
+    """An error as the API answers it."""
+
+    status: int
+    type: str
+    message: str
+    code: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self, request_id: str) -> dict[str, Any]:
+        """Return the JSON that describes the error."""
+        details = {"details": {"error_code": self.code}} if self.code else {}
+        error = {"type": self.type, "message": self.message, **details}
+        return {"type": "error", "error": error, "request_id": request_id}
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _CacheControl(_Strict):
+    type: Literal["ephemeral"]
+    ttl: Literal["5m", "1h"] = "5m"
+
+
+class _Text(_Strict):
+    type: Literal["text"]
+    text: str = Field(min_length=1)
+    cache_control: _CacheControl | None = None
+
+
+class _Turn(_Strict):
+    role: Literal["user", "assistant"]
+    content: str | list[_Text] = Field(min_length=1)
+
+
+class _JsonFormat(_Strict):
+    type: Literal["json_schema"]
+    json_schema: dict[str, Any] = Field(alias="schema")
+
+
+class _OutputConfig(_Strict):
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: _JsonFormat | None = None
+
+
+class _Thinking(_Strict):
+    type: Literal["adaptive"]
+
+
+class _Metadata(_Strict):
+    user_id: str | None = None
+
+
+class MessagesRequest(_Strict):
+    """The body of a request."""
+
+    model: str
+    max_tokens: int = Field(ge=1, le=128_000)
+    messages: list[_Turn] = Field(min_length=1)
+    system: str | list[_Text] | None = None
+    stream: bool = False
+    output_config: _OutputConfig | None = None
+    thinking: _Thinking | None = None
+    metadata: _Metadata | None = None
+    stop_sequences: list[str] | None = None
+    service_tier: Literal["auto", "standard_only"] | None = None
+
+
+def check_headers(headers: Mapping[str, str], *, key: str) -> None:
+    """Refuse a request without the right key, version and content type."""
+    sent = [value for value in (headers.get("authorization"), headers.get("x-api-key")) if value]
+    if not sent:
+        raise ApiError(401, "authentication_error", "x-api-key header is required")
+    if any(value not in {f"Bearer {key}", key} for value in sent):
+        # The echo is on purpose: a client must not carry it into its errors.
+        raise ApiError(401, "authentication_error", f"invalid key {' and '.join(sent)}")
+    if headers.get("anthropic-version") != VERSION:
+        raise ApiError(400, "invalid_request_error", f"anthropic-version: {VERSION} is expected")
+    if "anthropic-beta" in headers:
+        raise ApiError(400, "invalid_request_error", "anthropic-beta: no beta is known")
+    if headers.get("content-type") != "application/json":
+        raise ApiError(400, "invalid_request_error", "content-type: application/json is expected")
+
+
+def check_body(body: bytes, *, models: Collection[str]) -> MessagesRequest:
+    """Refuse a body with an unknown field, a wrong value, an unknown model or a schema beyond the dialect."""
+    try:
+        request = MessagesRequest.model_validate_json(body)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(map(str, fault["loc"]))
+        raise ApiError(400, "invalid_request_error", f"{place}: {fault['msg']}") from None
+    if request.model not in models:
+        raise ApiError(404, "not_found_error", f"model: {request.model}")
+    if request.messages[-1].role != "user":
+        raise ApiError(400, "invalid_request_error", "messages: the last turn must be the user's")
+    if request.output_config and request.output_config.format:
+        _check_schema(request.output_config.format.json_schema)
+    return request
+
+
+def _check_schema(schema: Any) -> None:
+    """Refuse what the strict dialect of JSON schema does not have."""
+    if not isinstance(schema, dict) or not schema:
+        raise _schema_error("a schema is an object that says something")
+    if unknown := schema.keys() - _KEYWORDS:
+        raise _schema_error(f"keyword {sorted(unknown)[0]!r} is not supported")
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+        raise _schema_error("for 'object' type, 'additionalProperties' must be explicitly set to false")
+    if schema.get("format", "date") not in _FORMATS:
+        raise _schema_error(f"format {schema['format']!r} is not supported")
+    if schema.get("minItems", 0) not in (0, 1):
+        raise _schema_error("minItems must be 0 or 1")
+    for keyword in ("properties", "$defs"):
+        for part in schema.get(keyword, {}).values():
+            _check_schema(part)
+    for part in [*schema.get("anyOf", []), *schema.get("allOf", []), *([schema["items"]] if "items" in schema else [])]:
+        _check_schema(part)
+
+
+def _schema_error(reason: str) -> ApiError:
+    return ApiError(400, "invalid_request_error", f"output_config.format.schema: {reason}")

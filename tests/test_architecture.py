@@ -1,0 +1,142 @@
+"""The rooms of the code and their rules; the table below is their documentation."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("maos", "flows", "tasks", "blocks", "sql", "console", "deployments")
+
+# Which of our packages each room may import, besides itself.
+MAY_IMPORT: dict[str, frozenset[str]] = {
+    "maos": frozenset(),
+    "flows": frozenset({"maos", "tasks"}),
+    "tasks": frozenset({"maos", "blocks", "sql"}),
+    "blocks": frozenset({"maos", "sql"}),
+    "sql": frozenset({"maos"}),
+    "console": frozenset({"maos", "flows", "tasks", "blocks", "sql"}),
+    "deployments": frozenset(ROOMS),
+}
+
+# Packages of others that a room must not import: they belong to another room.
+MUST_NOT_IMPORT: dict[str, frozenset[str]] = {
+    "maos": frozenset(
+        {"prefect", "sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb", "random", "time"}
+    ),
+    "flows": frozenset({"sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb"}),
+    "tasks": frozenset({"psycopg", "anthropic", "httpx", "requests", "google"}),
+    "blocks": frozenset({"requests"}),
+    "sql": frozenset({"prefect", "anthropic", "httpx"}),
+    "console": frozenset({"anthropic", "psycopg"}),
+    "deployments": frozenset({"anthropic"}),
+}
+
+MAX_FILE_LINES = 300
+MAX_FUNCTION_LINES = 40
+MAX_ENTRYPOINT_STATEMENTS = 5
+
+
+def _files(*rooms: str) -> list[Path]:
+    return [path for room in rooms for path in sorted((ROOT / room).rglob("*.py")) if "versions" not in path.parts]
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield node.module.split(".")[0]
+
+
+def _name(path: object) -> str:
+    return str(path.relative_to(ROOT)) if isinstance(path, Path) else str(path)
+
+
+@pytest.mark.parametrize("path", _files(*ROOMS), ids=_name)
+def test_each_room_imports_only_what_its_row_allows(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    imported = set(_imports(path))
+
+    assert imported & set(ROOMS) <= MAY_IMPORT[room] | {room}
+    assert imported & MUST_NOT_IMPORT[room] == set()
+
+
+@pytest.mark.parametrize("path", _files(*ROOMS), ids=_name)
+def test_files_and_functions_stay_short(path: Path) -> None:
+    functions = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    assert len(path.read_text().splitlines()) <= MAX_FILE_LINES
+    assert [f.name for f in functions if (f.end_lineno or 0) - f.lineno >= MAX_FUNCTION_LINES] == []
+
+
+@pytest.mark.parametrize("path", _files(*ROOMS), ids=_name)
+def test_nothing_is_caught_wholesale(path: Path) -> None:
+    if path == ROOT / "flows" / "hooks.py":
+        return
+    swallowed = [
+        ast.unparse(node.type)
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.ExceptHandler) and node.type and not isinstance(node.body[-1], ast.Raise)
+    ]
+
+    assert not {"Exception", "BaseException"} & set(swallowed)
+
+
+def _entrypoints() -> list[Path]:
+    shared = {"__init__", "execution", "approvals", "hooks", "options"}
+    return [path for path in _files("flows") if path.stem not in shared]
+
+
+@pytest.mark.parametrize("path", _entrypoints(), ids=_name)
+def test_an_entrypoint_is_one_thin_flow(path: Path) -> None:
+    functions = [node for node in _tree(path).body if isinstance(node, ast.FunctionDef)]
+
+    assert [function.name for function in functions] == [path.stem]
+    assert len(functions[0].body) <= MAX_ENTRYPOINT_STATEMENTS
+    assert not [node for node in _tree(path).body if isinstance(node, ast.ClassDef)]
+
+
+def test_every_entrypoint_is_deployed_and_registered() -> None:
+    from tasks.entrypoints import ENTRYPOINTS
+
+    deployed = {d["entrypoint"]: d["name"] for d in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    for path in _entrypoints():
+        name = path.stem
+        assert deployed[f"flows.{name}.{name}"] == name.replace("_", "-")
+        assert ENTRYPOINTS[name].deployment == f"{name.replace('_', '-')}/{name.replace('_', '-')}"
+        assert (ROOT / "examples" / name / "request.json").is_file()
+
+
+def test_every_engine_task_carries_its_tag() -> None:
+    from tasks.dispatch import ENGINE_TASKS
+
+    for engine, task in ENGINE_TASKS.items():
+        assert engine.tag in task.tags
+
+
+def test_only_the_gate_waits_for_a_person() -> None:
+    waiting = [path for path in _files(*ROOMS) if re.search(r"\b(suspend|pause)_flow_run\b", path.read_text())]
+
+    assert waiting == [ROOT / "flows" / "approvals.py"]
+
+
+def test_no_vendor_is_called_by_hand() -> None:
+    by_hand = [path for path in _files(*ROOMS) if re.search(r"api\.(anthropic|openai)\.com/v1", path.read_text())]
+
+    assert by_hand == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    rooms = ("maos", "flows", "tasks", "blocks", "sql")
+    reading = [path for path in _files(*rooms) if re.search(r"os\.(environ|getenv)", path.read_text())]
+
+    assert reading == [ROOT / "maos" / "settings.py"]
