@@ -1,5 +1,6 @@
 """The embedded stack from the command line: `python -m deployments up | down | status`."""
 
+import contextlib
 import json
 import sys
 from typing import NoReturn
@@ -30,7 +31,7 @@ def up(*, detach: bool) -> None:
         click.echo("The stack is running already.")
     elif detach:
         supervise_detached(home)
-    elif supervise(home, settings, report=click.echo, when_ready=lambda: show_stack(home)):
+    elif supervise(home, settings, report=_say, when_ready=lambda: show_stack(home)):
         return
     show_stack(home)
 
@@ -64,6 +65,12 @@ def show_stack(home: Home) -> None:
         click.echo(f"Login:      {connection.prefect_api_auth_string or 'none'}")
 
 
+def _say(text: str) -> None:
+    # A terminal that has gone must not keep the stack from being stopped in order.
+    with contextlib.suppress(OSError):
+        click.echo(text)
+
+
 def main() -> NoReturn:
     """Run the command line; an error is one line and an exit code."""
     try:
@@ -78,7 +85,7 @@ def main() -> NoReturn:
         name = ".".join(str(part) for part in first["loc"]).upper()
         click.echo(f"error: MAOS_{name}: {first['input']!r} is not accepted: {first['msg']}", err=True)
         sys.exit(2)
-    except MaosError as error:
+    except (MaosError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, BadInput) else 1)
 

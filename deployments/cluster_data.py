@@ -33,6 +33,8 @@ def data_account(link: Path) -> Account | None:
 def data_folder(link: Path, account: Account | None) -> Path:
     """Return the folder for the data, below `/var/lib` with a link to it where the user cannot reach this path."""
     if link.exists():
+        if account is not None and not link.is_symlink():
+            _open_way(link.parent, account)
         return link.resolve()
     if account is None or _open_way(link.parent, account):
         return link

@@ -1,6 +1,8 @@
 """Ask each part whether it works, rather than whether its process exists."""
 
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 
@@ -36,9 +38,11 @@ def _worker_fault(client: httpx.Client, mark: ProcessMark | None) -> str | None:
     answer = client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={})
     if answer.status_code != httpx.codes.OK:
         return f"has not joined the work pool {WORK_POOL!r}"
-    started = datetime.fromtimestamp(mark.created if mark else 0, UTC)
+    # By the server's clock, which stamps the heartbeats; ours may be another.
+    now = parsedate_to_datetime(answer.headers["date"])
+    life = timedelta(seconds=time.time() - mark.created + 1) if mark else _HEARTBEAT_AGE
     for worker in answer.json():
-        heartbeat = datetime.fromisoformat(worker["last_heartbeat_time"])
-        if worker["name"] == worker_name() and heartbeat > max(started, datetime.now(UTC) - _HEARTBEAT_AGE):
+        heartbeat = worker["name"] == worker_name() and worker["last_heartbeat_time"]
+        if heartbeat and now - datetime.fromisoformat(heartbeat) < min(life, _HEARTBEAT_AGE):
             return None
     return "has sent no heartbeat lately"

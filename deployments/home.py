@@ -84,6 +84,8 @@ class Home:
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         # Parents are created with the umask, not with the mode asked for.
         self.bytecode.parent.chmod(PRIVATE_FOLDER)
+        # Root's PostgreSQL runs as another user, who passes through but reads nothing.
+        self.folder.chmod(self.folder.stat().st_mode & (0o711 if os.geteuid() == 0 else PRIVATE_FOLDER))
 
 
 def write_private(path: Path, text: str) -> None:

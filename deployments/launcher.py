@@ -3,6 +3,7 @@
 The worker starts this, watches it and signals it. It imports next to nothing, since its start is part of every run's.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ def main() -> None:
     if connection is None:
         os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606 - no shell is wanted
     for number in _FORWARDED:
-        signal.signal(number, lambda received, _: connection.send(bytes([received])))
+        signal.signal(number, lambda received, _: _forward(connection, received))
     _end_like(connection.recv(4))
 
 
@@ -38,11 +39,18 @@ def _ask_template() -> socket.socket | None:
     return connection if answer == FORKED else None
 
 
+def _forward(connection: socket.socket, number: int) -> None:
+    # The run may have ended a moment ago.
+    with contextlib.suppress(OSError):
+        connection.send(bytes([number]))
+
+
 def _end_like(status: bytes) -> None:
     """End with the exit code or by the signal that ended the forked process."""
     code = int.from_bytes(status, "big", signed=True) if len(status) == 4 else -signal.SIGKILL
     if code < 0:
-        signal.signal(-code, signal.SIG_DFL) if -code not in (signal.SIGKILL, signal.SIGSTOP) else None
+        if -code in _FORWARDED:
+            signal.signal(-code, signal.SIG_DFL)
         os.kill(os.getpid(), -code)
     os._exit(code)
 

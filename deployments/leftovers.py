@@ -29,9 +29,12 @@ def stop_parts(home: Home, state: StackState | None, *, keep: Collection[Process
             continue
         stop(part.mark, STOP_PLANS[PartName(part.name)])
         stopped.append(part.name)
-    end_all(_strays(home, keep), _SECONDS)
-    if not any(part.name == PartName.POSTGRES and part.mark in keep for part in (state.parts if state else ())):
-        stop_server(home.postgres.resolve())
+    if strays := _strays(home, keep):
+        end_all(strays, _SECONDS)
+        stopped.append("unattended processes")
+    server = state.part(PartName.POSTGRES) if state else None
+    if (server is None or server.mark not in keep) and stop_server(home.postgres.resolve()):
+        stopped.append(PartName.POSTGRES)
     return stopped
 
 

@@ -3,13 +3,10 @@
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
-from pydantic import SecretStr
-
+from deployments.addresses import connection_of, prefect_database, without_login
 from deployments.connection import Connection
 from deployments.credentials import Credentials, ensure_credentials
-from deployments.databases import MAOS, PREFECT
 from deployments.environment import (
     admin_database_environment,
     api_environment,
@@ -52,30 +49,32 @@ def build_stack(home: Home, settings: Settings, previous: StackState | None) -> 
     credentials = ensure_credentials(home.credentials)
     living = {part.name for part in previous.parts if is_alive(part.mark)} if previous else set()
     ports = PortBook(home.ports, in_use=living)
-    cluster = None if settings.database_url else _cluster(home, settings, credentials, ports)
-    api_port = None
-    if settings.prefect_api_url is None:
-        api_port = ports.choose(PartName.PREFECT, configured=settings.prefect_port, usual=_USUAL_API_PORT)
-    databases = _given_databases(settings) if cluster is None else _own_databases(cluster, credentials)
-    connection = Connection.model_validate(databases | _api(settings, credentials, api_port))
-    base = base_environment(home, remote=api_port is None) | api_environment(connection)
+    cluster = _cluster(home, settings, credentials, ports)
+    port = _api_port(settings, ports)
+    connection = connection_of(settings, credentials, cluster=cluster, api_port=port)
+    base = base_environment(home, remote=port is None) | api_environment(connection)
+    server = None
+    if port is not None:
+        database, login = prefect_database(connection, credentials, cluster), credentials.prefect_auth_string
+        own = server_environment(home, port=port, database_url=database, auth_string=login)
+        server = _python(home, "prefect_server", base | own, log=PartName.PREFECT)
     return Stack(
         home=home,
         credentials=credentials,
         connection=connection,
         cluster=cluster,
         parts=(
-            Part(PartName.POSTGRES, _place(connection.database_url), cluster.command() if cluster else None),
-            _prefect_part(home, connection, credentials, base, api_port, cluster),
-            _worker_part(home, connection, base),
+            Part(PartName.POSTGRES, without_login(connection.database_url), cluster.command() if cluster else None),
+            Part(PartName.PREFECT, connection.prefect_api_url, server),
+            Part(PartName.WORKER, worker_name(), _worker(home, connection, base)),
         ),
-        bootstrap=_python(
-            home, "bootstrap", base | admin_database_environment(connection), *(["--embedded"] if cluster else [])
-        ),
+        bootstrap=_bootstrap(home, connection, base, embedded=cluster is not None),
     )
 
 
-def _cluster(home: Home, settings: Settings, credentials: Credentials, ports: PortBook) -> Cluster:
+def _cluster(home: Home, settings: Settings, credentials: Credentials, ports: PortBook) -> Cluster | None:
+    if settings.database_url is not None:
+        return None
     return Cluster.at(
         home.postgres,
         port=ports.choose(PartName.POSTGRES, configured=settings.postgres_port),
@@ -85,73 +84,27 @@ def _cluster(home: Home, settings: Settings, credentials: Credentials, ports: Po
     )
 
 
-def _own_databases(cluster: Cluster, credentials: Credentials) -> dict[str, str | None]:
-    return {
-        "database_url": cluster.url(MAOS),
-        "database_url_app": cluster.url(MAOS, user="maos_app", password=credentials.maos_app),
-        "database_url_system": cluster.url(MAOS, user="maos_system", password=credentials.maos_system),
-        "database_url_client": cluster.url(MAOS, user="maos_client", password=credentials.maos_client),
-    }
+def _api_port(settings: Settings, ports: PortBook) -> int | None:
+    if settings.prefect_api_url is not None:
+        return None
+    return ports.choose(PartName.PREFECT, configured=settings.prefect_port, usual=_USUAL_API_PORT)
 
 
-def _given_databases(settings: Settings) -> dict[str, str | None]:
-    return {
-        "database_url": _plain(settings.database_url),
-        "database_url_app": _plain(settings.database_url_app),
-        "database_url_system": _plain(settings.database_url_system),
-        "database_url_client": _plain(settings.database_url_client),
-    }
-
-
-def _api(settings: Settings, credentials: Credentials, port: int | None) -> dict[str, str | None]:
-    if port is None:
-        return {
-            "prefect_api_url": settings.prefect_api_url,
-            "prefect_api_auth_string": _plain(settings.prefect_api_auth_string),
-        }
-    return {
-        "prefect_api_url": f"http://127.0.0.1:{port}/api",
-        "prefect_api_auth_string": credentials.prefect_auth_string,
-    }
-
-
-def _prefect_part(
-    home: Home,
-    connection: Connection,
-    credentials: Credentials,
-    base: Mapping[str, str],
-    port: int | None,
-    cluster: Cluster | None,
-) -> Part:
-    if port is None:
-        return Part(PartName.PREFECT, connection.prefect_api_url)
-    database = urlunsplit(urlsplit(connection.database_url)._replace(path=f"/{PREFECT}"))
-    if cluster is not None:
-        database = cluster.url(PREFECT, user=PREFECT, password=credentials.prefect_database)
-    settings = server_environment(home, port=port, database_url=database, auth_string=credentials.prefect_auth_string)
-    return Part(PartName.PREFECT, connection.prefect_api_url, _python(home, "prefect_server", {**base, **settings}))
-
-
-def _worker_part(home: Home, connection: Connection, base: Mapping[str, str]) -> Part:
+def _worker(home: Home, connection: Connection, base: Mapping[str, str]) -> Command:
     environment = {**base, **run_database_environment(connection), **worker_environment(home)}
-    return Part(PartName.WORKER, worker_name(), _python(home, "worker", environment))
+    return _python(home, "worker", environment, log=PartName.WORKER)
 
 
-def _python(home: Home, module: str, environment: Mapping[str, str], *arguments: str) -> Command:
-    """Return the command for a module of this package, far from any file that configures Prefect."""
+def _bootstrap(home: Home, connection: Connection, base: Mapping[str, str], *, embedded: bool) -> Command:
+    environment = {**base, **admin_database_environment(connection)}
+    return _python(home, "bootstrap", environment, *(["--embedded"] if embedded else []), log="bootstrap")
+
+
+def _python(home: Home, module: str, environment: Mapping[str, str], *arguments: str, log: str) -> Command:
+    """Return the command for a module of this package, run where no file configures Prefect."""
     return Command(
         arguments=(sys.executable, "-m", f"deployments.{module}", *arguments),
         environment=environment,
         folder=home.prefect,
-        log=home.log(module.replace("prefect_server", "prefect")),
+        log=home.log(log),
     )
-
-
-def _plain(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
-
-
-def _place(database_url: str) -> str:
-    """Return an address without its login."""
-    parts = urlsplit(database_url)
-    return f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"

@@ -46,6 +46,7 @@ class Supervisor:
             previous: the processes of the last stack; sound ones are taken over, others stopped.
         """
         self._marks = self._sound_parts(previous)
+        self._write(ready=False)
         for name in self._marks:
             self._report(f"{name} still runs: taken over")
         for left in stop_parts(self._stack.home, previous, keep=self._marks.values()):

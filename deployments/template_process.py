@@ -19,18 +19,25 @@ import prefect.context
 import prefect.flow_engine
 import prefect.task_engine
 
+import blocks
 import flows
+import tasks
 from deployments.environment import PROJECT
 from deployments.forking import ForkServer, Request
 from deployments.launcher import SOCKET_VARIABLE
 
 _PR_SET_PDEATHSIG = 1
+# Heavy, and so imported by our code only where it is used: here that would be in every run again.
+_LOADED_LATE = ("matplotlib.backends.backend_svg", "matplotlib.figure")
 
 
 def main() -> None:
     """Load everything, then serve; in a forked child, be the run."""
-    for module in pkgutil.walk_packages(flows.__path__, f"{flows.__name__}."):
-        importlib.import_module(module.name)
+    for package in (flows, tasks, blocks):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    for library in _LOADED_LATE:
+        importlib.import_module(library)
     loaded, template = _source_times(), os.getpid()
     server = ForkServer(
         Path(os.environ[SOCKET_VARIABLE]),
@@ -40,9 +47,11 @@ def main() -> None:
     # Frozen, the objects stay on memory pages that the children share.
     gc.freeze()
     request = server.serve()
+    if request is None:
+        # Nothing is left to be done in order, and some libraries complain about frozen objects at an ordinary end.
+        os._exit(0)
     gc.unfreeze()
-    if request is not None:
-        _run(request, template)
+    _run(request, template)
 
 
 def _run(request: Request, template: int) -> None:
@@ -56,6 +65,9 @@ def _run(request: Request, template: int) -> None:
     for number, descriptor in enumerate(request.standard_files):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    if (numpy := sys.modules.get("numpy")) is not None:
+        # Its generator is a copy of the template's: every run would draw the same numbers.
+        numpy.random.seed()
     os.environ.clear()
     os.environ.update(request.environment)
     os.chdir(request.folder)

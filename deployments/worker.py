@@ -12,6 +12,7 @@ import httpx
 import psutil
 from prefect.workers.process import ProcessWorker
 
+from deployments.backoff import Backoff
 from deployments.prefect_api import api_client
 from deployments.prefect_settings import WORK_POOL
 from deployments.worker_name import worker_name
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 # A run that is told to end records that it crashed; the worker stays for its report.
 _RUN_END_SECONDS = 10.0
-_TEMPLATE_PAUSE_SECONDS = 5.0
 _RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 _logger = logging.getLogger("prefect.workers.maos")
 
@@ -69,14 +69,17 @@ async def _keep_template() -> None:
     """Keep the process running from which runs are forked, where the system offers what that takes."""
     if sys.platform != "linux":
         return
+    backoff = Backoff()
     while True:
+        while not backoff.may_start(time.monotonic()):
+            await asyncio.sleep(1.0)
+        backoff.note_start(time.monotonic())
         process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deployments.template_process")
         try:
             await process.wait()
         finally:
             if process.returncode is None:
                 process.terminate()
-        await asyncio.sleep(_TEMPLATE_PAUSE_SECONDS)
 
 
 async def _end_runs() -> None:

@@ -39,7 +39,7 @@ class ApprovalForm(RunInput):
 
     decision: FormDecision = Field(description="Applies to every action above. Rejecting takes a note.")
     reviewer: str = Field(description="Your email address.")
-    note: str | None = Field(default=None, description="Why; kept with the decision.")
+    note: str = Field(default="", max_length=2000, description="Why; kept with the decision.")
     other_decisions: list[ActionDecision] = Field(
         default_factory=list, description="Only where several actions are shown and some are decided differently."
     )
@@ -74,7 +74,7 @@ def _submit(answer: ApprovalForm, waiting: tuple[Approval, ...]) -> str | None:
     for approval in waiting:
         decision = others.get(approval.step_id, Decision(answer.decision.value))
         request = DecisionRequest(
-            decision=decision, reviewer=answer.reviewer.strip().lower(), note=answer.note, via=DecisionPath.FORM
+            decision=decision, reviewer=answer.reviewer.strip().lower(), note=answer.note or None, via=DecisionPath.FORM
         )
         try:
             decide(approval.id, request)

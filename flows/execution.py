@@ -16,12 +16,12 @@ from maos.requests import RunRequest
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
 from tasks.approvals import open_gate, void_approval
-from tasks.artifacts import show_costs, show_plan
+from tasks.artifacts import label_run, show_costs, show_plan
 from tasks.attempts import error_for_clients
 from tasks.catalogue import actions
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import ENTRYPOINTS
-from tasks.ledger import find_run, read_ledger
+from tasks.ledger import find_run, read_ledger, reread
 from tasks.runs import admit, close_run, open_run, wake_run
 from tasks.steps import StepOrder
 
@@ -43,8 +43,11 @@ def conduct(entrypoint: str, request: RunRequest) -> RunResult | State[Any]:
         return close_run(known, RunStatus.COMPLETED)
     if known:
         return execute_plan(wake_run(known))
-    admit(request)
-    run = open_run(run_id, entrypoint, request, ENTRYPOINTS[entrypoint].plan(request))
+    org_id = admit(request)
+    open_run(run_id, entrypoint, request, ENTRYPOINTS[entrypoint].plan(request))
+    # Read anew: Prefect would draw an edge from the task that returned it to every step.
+    run = reread(run_id, org_id)
+    label_run(run)
     show_plan(run)
     return execute_plan(run)
 

@@ -16,6 +16,8 @@ _MOST_VALUES = 40
 # Of ten values one may be dirt, and the column is still what the others say.
 _TYPICAL_PERCENT = 90
 _YEARS = range(1900, 2101)
+# An error shall stay readable where a table has hundreds of columns.
+_MOST_NAMED = 40
 
 # The last word of a name says what it holds: `order_number` identifies, `number_of_orders` counts.
 _IDENTIFIES = frozenset((
@@ -165,7 +167,9 @@ def _check_disjoint(measures: Sequence[str], dimensions: Sequence[str], columns:
 
 
 def _choice(names: Sequence[str]) -> str:
-    return ", ".join(printable(name) for name in names) or "none (the data set has no such column)"
+    listed = [printable(name) for name in names[:_MOST_NAMED]]
+    more = [f"and {len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    return ", ".join(listed + more) or "none (the data set has no such column)"
 
 
 def _likely_measures(facts: DatasetFacts, dimensions: Sequence[str]) -> tuple[str, ...]:

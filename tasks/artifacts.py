@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
 
 from maos.actions import ArtifactRef, StepOutcome
 from maos.runs import Run
@@ -13,6 +15,13 @@ from sql import invocations
 from sql.session import org_session
 from tasks.catalogue import actions
 from tasks.steps import run_folder
+
+
+def label_run(run: Run) -> None:
+    """Tag the flow run with its organisation, whoever created it."""
+    tags = {*flow_run.get_tags(), f"org:{run.org}"}
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(run.id, tags=sorted(tags))
 
 
 def show_plan(run: Run) -> None:

@@ -59,7 +59,7 @@ def _check_organization(org: Organization, request: RunRequest) -> None:
 
 
 @task(task_run_name="open-run", **LEDGER_OPTIONS)
-def open_run(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan) -> Run:
+def open_run(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan) -> None:
     """Write the run's row, its cap and its first audit row, once the plan has passed every check.
 
     Raises:
@@ -81,7 +81,6 @@ def open_run(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan) -> 
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
         )
         audit.append_audit(event, org_id=org_id, session=session)
-    return reread(run_id, org_id)
 
 
 def _row_of(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan, org: Organization) -> OrchestratorRun:

@@ -1,0 +1,64 @@
+"""Put together every address of a stack, from what was configured and what it runs itself."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import SecretStr
+
+from deployments.connection import Connection
+from deployments.credentials import Credentials
+from deployments.databases import MAOS, PREFECT
+from deployments.postgres import Cluster
+from maos.settings import Settings
+
+
+def connection_of(
+    settings: Settings, credentials: Credentials, *, cluster: Cluster | None, api_port: int | None
+) -> Connection:
+    """Return the addresses that everything of the stack uses.
+
+    Args:
+        settings: what the operator configured.
+        credentials: of what we run ourselves.
+        cluster: our own, unless there is one elsewhere.
+        api_port: of our own Prefect server, unless there is one elsewhere.
+    """
+    databases = _configured_databases(settings) if cluster is None else _own_databases(cluster, credentials)
+    api_url, auth_string = settings.prefect_api_url, _plain(settings.prefect_api_auth_string)
+    if api_port is not None:
+        api_url, auth_string = f"http://127.0.0.1:{api_port}/api", credentials.prefect_auth_string
+    return Connection.model_validate(databases | {"prefect_api_url": api_url, "prefect_api_auth_string": auth_string})
+
+
+def prefect_database(connection: Connection, credentials: Credentials, cluster: Cluster | None) -> str:
+    """Return the address of Prefect's database: its own login in our cluster, else beside the given one."""
+    if cluster is not None:
+        return cluster.url(PREFECT, user=PREFECT, password=credentials.prefect_database)
+    return urlunsplit(urlsplit(connection.database_url)._replace(path=f"/{PREFECT}"))
+
+
+def without_login(database_url: str) -> str:
+    """Return an address as it may be shown."""
+    parts = urlsplit(database_url)
+    return f"{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
+
+
+def _own_databases(cluster: Cluster, credentials: Credentials) -> dict[str, str | None]:
+    return {
+        "database_url": cluster.url(MAOS),
+        "database_url_app": cluster.url(MAOS, user="maos_app", password=credentials.maos_app),
+        "database_url_system": cluster.url(MAOS, user="maos_system", password=credentials.maos_system),
+        "database_url_client": cluster.url(MAOS, user="maos_client", password=credentials.maos_client),
+    }
+
+
+def _configured_databases(settings: Settings) -> dict[str, str | None]:
+    return {
+        "database_url": _plain(settings.database_url),
+        "database_url_app": _plain(settings.database_url_app),
+        "database_url_system": _plain(settings.database_url_system),
+        "database_url_client": _plain(settings.database_url_client),
+    }
+
+
+def _plain(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None

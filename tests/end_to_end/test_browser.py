@@ -1,0 +1,99 @@
+"""A reviewer in a real browser: reads the form of a suspended run and answers it."""
+
+import base64
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from tests.end_to_end.conftest import Maos, wait_for
+
+REVIEWER = "reviewer@demo.example"
+_QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+          "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def page(maos: Maos) -> Iterator[Page]:
+    """A page of a browser that is logged in to the Prefect UI."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        reason = "NOT PROVED: the Prefect UI in a browser, because no Chromium is installed"
+        pytest.fail(reason) if os.environ.get("MAOS_PROVE_ALL") else pytest.skip(reason)
+    login = base64.b64encode(maos.connection()["prefect_api_auth_string"].encode()).decode()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(_QUIET))
+        opened = browser.new_page(viewport={"width": 1400, "height": 1250})
+        opened.add_init_script(f"localStorage.setItem('prefect-password', '{login}')")
+        yield opened
+        browser.close()
+
+
+def _open_form(page: Page, maos: Maos, run_id: str) -> None:
+    base = maos.connection()["prefect_api_url"].removesuffix("/api")
+    page.goto(f"{base}/runs/flow-run/{run_id}")
+    page.get_by_role("button", name="Resume").first.click()
+    page.get_by_text("What will be published").or_(page.get_by_text("Publish the report")).first.wait_for()
+
+
+def _answer(page: Page, *, decision: str, reviewer: str, note: str = "") -> None:
+    dialog = page.get_by_role("dialog")
+    # By key: the picker opens on focus and a scripted click would close it again.
+    dialog.locator(".p-select-button__control").first.press(" ")
+    page.locator(".p-select-option").get_by_text(decision, exact=True).first.click()
+    boxes = dialog.get_by_role("textbox")
+    boxes.nth(0).fill(reviewer)
+    if note:
+        boxes.nth(1).fill(note)
+    dialog.get_by_role("button", name="Submit").click()
+
+
+def test_a_reviewer_reads_the_form_and_approves(page: Page, maos: Maos) -> None:
+    run_id = maos.start_report()
+    _open_form(page, maos, run_id)
+    text = page.get_by_role("dialog").inner_text()
+    assert "high" in text
+    assert "author@demo.example" in text
+    assert "Rejecting takes a note." in text
+    if folder := os.environ.get("MAOS_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/approval-form.png")
+
+    _answer(page, decision="approve", reviewer=REVIEWER, note="read and approved")
+
+    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    assert shown["status"] == "completed"
+    (approval,) = shown["approvals"]
+    assert (approval["decided_by"], approval["decided_via"], approval["note"]) == (
+        REVIEWER,
+        "form",
+        "read and approved",
+    )
+
+
+def test_a_refused_answer_comes_back_with_the_reason_and_a_rejection_ends_the_run(page: Page, maos: Maos) -> None:
+    run_id = maos.start_report()
+    _open_form(page, maos, run_id)
+    _answer(page, decision="approve", reviewer="author@demo.example")
+    wait_for(lambda: maos.rows(f"SELECT 1 FROM orchestrator_runs WHERE id = '{run_id}' AND gate_round = 2"))
+    wait_for(lambda: maos.prefect("GET", f"/flow_runs/{run_id}")["state"]["name"] == "Suspended")
+
+    _open_form(page, maos, run_id)
+    assert "Your last answer was refused" in page.get_by_role("dialog").inner_text()
+    _answer(page, decision="reject", reviewer=REVIEWER, note="not like this")
+
+    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    assert shown["status"] == "cancelled"
+    assert not (maos.home / "artifacts" / "demo" / run_id / "published").exists()
+
+
+def test_the_run_form_offers_every_field_of_the_request(page: Page, maos: Maos) -> None:
+    base = maos.connection()["prefect_api_url"].removesuffix("/api")
+    deployment = maos.prefect("GET", "/deployments/name/generate-report/generate-report")
+    page.goto(f"{base}/deployments/deployment/{deployment['id']}/run")
+    page.get_by_text("Organisation").first.wait_for()
+
+    text = page.inner_text("body")
+    for field in ("Initiator", "Title", "Autonomy", "Cost cap in USD", "Data set", "Measures", "Dimensions"):
+        assert field in text
