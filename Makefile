@@ -17,7 +17,7 @@ help:
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen --all-extras --inexact --quiet
+	$(UV) sync --frozen --all-extras --inexact --compile-bytecode --quiet
 	@touch $@
 
 $(BIN)/uv:

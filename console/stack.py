@@ -1,5 +1,6 @@
 """`maos up`, `down` and `status`: the embedded stack runs as a process of its own."""
 
+import os
 import subprocess
 import sys
 
@@ -21,7 +22,8 @@ def up(detach: bool) -> None:
       maos up
       maos up --detach
     """
-    sys.exit(run_stack("up", *(["--detach"] if detach else [])))
+    # In this command's place: a parent in between would take Ctrl+C as its own and kill the supervisor at its work.
+    os.execv(sys.executable, [sys.executable, "-m", "deployments", "up", *(["--detach"] if detach else [])])
 
 
 @click.command()

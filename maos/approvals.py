@@ -160,7 +160,7 @@ def _as_markdown(approval: Approval) -> str:
         "asked by": as_code(approval.initiator),
         "decide before": f"{approval.expires_at:%Y-%m-%d %H:%M} UTC",
         "approval": as_code(str(approval.id)),
-        "digest": as_code(approval.digest),
+        "digest": as_code(f"{approval.digest[:16]}…"),
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"## {approval.title}\n\n| | |\n|---|---|\n{table}\n\n{approval.preview}\n"

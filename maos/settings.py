@@ -4,6 +4,7 @@ Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`), the
 which the embedded stack writes so that the other commands find it.
 """
 
+import json
 import os
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +14,15 @@ from urllib.parse import quote
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
-    JsonConfigSettingsSource,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
 
 from maos.errors import BadInput
+
+# Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
+_FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"}
 
 
 class DatabaseRole(StrEnum):
@@ -34,6 +38,17 @@ def home_folder() -> Path:
     """Return `MAOS_HOME`, by default `maos` in the XDG data folder."""
     data_home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(os.environ.get("MAOS_HOME") or Path(data_home) / "maos").expanduser().absolute()
+
+
+def _stack_addresses() -> dict[str, str]:
+    """Return what the running embedded stack tells the other commands, unless the environment names another."""
+    try:
+        known: dict[str, str] = json.loads((home_folder() / "connection.json").read_text())
+    except FileNotFoundError:
+        return {}
+    taken = [field for prefix, field in _FIELDS.items() if any(name.startswith(prefix) for name in os.environ)]
+    # An address of one place and a login of another must never meet.
+    return {name: value for name, value in known.items() if not name.startswith(tuple(taken))}
 
 
 class Settings(BaseSettings):
@@ -90,8 +105,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments first, then the environment, then the embedded stack's own file."""
-        connection = JsonConfigSettingsSource(settings_cls, json_file=home_folder() / "connection.json")
-        return init_settings, env_settings, connection
+        return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=_stack_addresses())
 
     def database_address(self, role: DatabaseRole) -> str:
         """Return a psql-ready address of the maos database that acts as this role.

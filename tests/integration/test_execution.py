@@ -1,73 +1,24 @@
 """The executor against a real Prefect server and a real database."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from httpx import HTTPStatusError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from sqlalchemy import text
 
 from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
-from sql.approvals import approval_of, list_approvals
 from sql.session import system_session
 from tasks.approvals import decide
+from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, run_again, step
-
-REVIEWER = "reviewer@demo.example"
 
 
 @pytest.fixture
 def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
     return Bench(monkeypatch, tmp_path)
-
-
-def _rows(query: str) -> list[tuple[Any, ...]]:
-    with system_session() as session:
-        return [tuple(row) for row in session.execute(text(query))]
-
-
-def _run_id() -> UUID:
-    ((run_id,),) = _rows("SELECT id FROM orchestrator_runs")
-    assert isinstance(run_id, UUID)
-    return run_id
-
-
-def _wait_for(find: Callable[[], Any], seconds: float = 30) -> Any:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := find():
-            return found
-        time.sleep(0.05)
-    raise TimeoutError
-
-
-def _pending() -> list[Approval]:
-    with system_session() as session:
-        rows = list_approvals(org_id=None, status=None, limit=10, session=session)
-        return [approval_of(row) for row, _ in rows if row.status == "pending"]
-
-
-def _answer(run_id: UUID, **form: object) -> None:
-    """Submit the Resume form, as the Prefect UI does."""
-
-    def submit() -> bool:
-        with get_client(sync_client=True) as client:
-            state = client.read_flow_run(run_id).state
-            if state is None or not state.is_paused():
-                return False
-            try:
-                answer = client.resume_flow_run(run_id, run_input=form)
-            except HTTPStatusError:
-                # The state is set before the form's schema: for a moment the input is refused.
-                return False
-        return answer.status.value == "ACCEPT"
-
-    _wait_for(submit)
 
 
 def _approve(approval: Approval) -> None:
@@ -91,9 +42,9 @@ def test_a_plan_runs_each_step_once_in_order_of_its_dependencies(bench: Bench) -
     assert bench.effects[0] == "a"
     assert sorted(bench.effects[1:3]) == ["b", "c"]
     assert bench.effects[3:] == ["d"]
-    assert _rows("SELECT status, result FROM orchestrator_runs") == [("completed", {"d": {"text": "d"}})]
-    assert _rows("SELECT event, step_id FROM agent_action_audit_log ORDER BY sequence")[0] == ("run.opened", None)
-    assert sorted(_rows("SELECT step_id, attempt, status FROM agent_invocations")) == [
+    assert rows("SELECT status, result FROM orchestrator_runs") == [("completed", {"d": {"text": "d"}})]
+    assert rows("SELECT event, step_id FROM agent_action_audit_log ORDER BY sequence")[0] == ("run.opened", None)
+    assert sorted(rows("SELECT step_id, attempt, status FROM agent_invocations")) == [
         (name, 1, "completed") for name in "abcd"
     ]
 
@@ -106,11 +57,11 @@ def test_steps_are_task_runs_with_their_dependencies_as_edges(bench: Bench) -> N
         with get_client(sync_client=True) as client:
             from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
-            found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[_run_id()])))
+            found = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[only_run_id()])))
         by_name = {task_run.name: task_run for task_run in found}
         return by_name if {"a", "b"} <= by_name.keys() else {}
 
-    task_runs = _wait_for(recorded)
+    task_runs = wait_for(recorded)
 
     assert "engine:internal_service" in task_runs["a"].tags
     assert [upstream.id for upstream in task_runs["b"].task_inputs["wait_for"]] == [task_runs["a"].id]
@@ -138,10 +89,10 @@ def test_a_failing_step_fails_the_run_and_nothing_after_it_starts(bench: Bench) 
 
     assert state.type is StateType.FAILED
     assert bench.effects == ["a"]
-    assert _rows("SELECT status, error_summary FROM orchestrator_runs") == [
+    assert rows("SELECT status, error_summary FROM orchestrator_runs") == [
         ("failed", "step 'b' failed: the service failed (OSError)")
     ]
-    assert _rows("SELECT error_detail FROM invocation_vendor_details") == [("disk full at /var/secret",)]
+    assert rows("SELECT error_detail FROM invocation_vendor_details") == [("disk full at /var/secret",)]
 
 
 def test_a_failed_run_that_is_retried_does_only_what_is_not_done(bench: Bench) -> None:
@@ -156,38 +107,38 @@ def test_a_failed_run_that_is_retried_does_only_what_is_not_done(bench: Bench) -
     assert bench.run().is_failed()
     broken = False
 
-    state = run_again(_run_id())
+    state = run_again(only_run_id())
 
     assert state.is_completed()
     assert bench.effects == ["a", "b"]
-    assert sorted(_rows("SELECT step_id, attempt, status FROM agent_invocations")) == [
+    assert sorted(rows("SELECT step_id, attempt, status FROM agent_invocations")) == [
         ("a", 1, "completed"),
         ("b", 1, "failed"),
         ("b", 2, "completed"),
     ]
-    assert _rows("SELECT status, attempt FROM orchestrator_runs") == [("completed", 2)]
+    assert rows("SELECT status, attempt FROM orchestrator_runs") == [("completed", 2)]
 
 
 def test_a_completed_run_that_is_run_again_does_nothing(bench: Bench) -> None:
     bench.plan(step("a", text="a"))
     bench.run()
-    before = _rows("SELECT sequence, event FROM agent_action_audit_log ORDER BY sequence")
+    before = rows("SELECT sequence, event FROM agent_action_audit_log ORDER BY sequence")
 
-    assert run_again(_run_id()).is_completed()
+    assert run_again(only_run_id()).is_completed()
     assert bench.effects == ["a"]
-    assert _rows("SELECT sequence, event FROM agent_action_audit_log ORDER BY sequence") == before
+    assert rows("SELECT sequence, event FROM agent_action_audit_log ORDER BY sequence") == before
 
 
 def test_a_decision_in_the_form_lets_the_step_run(bench: Bench) -> None:
     bench.plan(step("a", text="a"), step("b", "note_high", text="b", after=("a",)), step("c", text="c"))
     beside = bench.run_beside()
-    _wait_for(_pending)
+    wait_for(pending)
 
-    _answer(_run_id(), decision="approve", reviewer=REVIEWER, note="fine")
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, note="fine")
 
     assert beside.end().is_completed()
     assert sorted(bench.effects) == ["a", "b", "c"]
-    assert _rows("SELECT status, decided_by, decided_via, identity_verified, note FROM agent_pending_actions") == [
+    assert rows("SELECT status, decided_by, decided_via, identity_verified, note FROM agent_pending_actions") == [
         ("approved", REVIEWER, "form", False, "fine")
     ]
 
@@ -195,12 +146,12 @@ def test_a_decision_in_the_form_lets_the_step_run(bench: Bench) -> None:
 def test_a_refused_answer_asks_again_with_the_reason(bench: Bench) -> None:
     bench.plan(step("a", "note_high", text="a"))
     beside = bench.run_beside()
-    _wait_for(_pending)
-    run_id = _run_id()
+    wait_for(pending)
+    run_id = only_run_id()
 
-    _answer(run_id, decision="approve", reviewer="author@demo.example")
-    reason = _wait_for(lambda: _rows("SELECT gate_refusal FROM orchestrator_runs WHERE gate_round = 2"))
-    _answer(run_id, decision="approve", reviewer=REVIEWER)
+    answer_form(run_id, decision="approve", reviewer="author@demo.example")
+    reason = wait_for(lambda: rows("SELECT gate_refusal FROM orchestrator_runs WHERE gate_round = 2"))
+    answer_form(run_id, decision="approve", reviewer=REVIEWER)
 
     assert "may not decide" in reason[0][0] or "deciding takes" in reason[0][0]
     assert beside.end().is_completed()
@@ -209,13 +160,13 @@ def test_a_refused_answer_asks_again_with_the_reason(bench: Bench) -> None:
 def test_a_rejection_ends_the_run_as_cancelled_and_says_who(bench: Bench) -> None:
     bench.plan(step("a", "note_high", text="a"), step("b", text="b", after=("a",)))
     beside = bench.run_beside()
-    _wait_for(_pending)
+    wait_for(pending)
 
-    _answer(_run_id(), decision="reject", reviewer=REVIEWER, note="not today")
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="not today")
 
     assert beside.end().type is StateType.CANCELLED
     assert bench.effects == []
-    assert _rows("SELECT status, error_summary FROM orchestrator_runs") == [
+    assert rows("SELECT status, error_summary FROM orchestrator_runs") == [
         ("cancelled", f"step 'a' was rejected by {REVIEWER}: not today")
     ]
 
@@ -223,10 +174,10 @@ def test_a_rejection_ends_the_run_as_cancelled_and_says_who(bench: Bench) -> Non
 def test_several_open_actions_are_decided_in_one_form(bench: Bench) -> None:
     bench.plan(step("a", "note_high", text="a"), step("b", "note_critical", text="b"))
     beside = bench.run_beside()
-    _wait_for(lambda: len(_pending()) == 2)
+    wait_for(lambda: len(pending()) == 2)
 
-    _answer(
-        _run_id(),
+    answer_form(
+        only_run_id(),
         decision="approve",
         reviewer=REVIEWER,
         note="b is too much",
@@ -234,7 +185,7 @@ def test_several_open_actions_are_decided_in_one_form(bench: Bench) -> None:
     )
 
     assert beside.end().type is StateType.CANCELLED
-    assert sorted(_rows("SELECT step_id, status FROM agent_pending_actions")) == [("a", "approved"), ("b", "rejected")]
+    assert sorted(rows("SELECT step_id, status FROM agent_pending_actions")) == [("a", "approved"), ("b", "rejected")]
 
 
 @pytest.mark.parametrize(
@@ -250,17 +201,17 @@ def test_several_open_actions_are_decided_in_one_form(bench: Bench) -> None:
 def test_what_was_approved_and_then_changed_is_not_carried_out(bench: Bench, mutation: str) -> None:
     bench.plan(step("a", text="a"), step("b", "note_high", text="b", after=("a",)))
     beside = bench.run_beside()
-    (approval,) = _wait_for(_pending)
+    (approval,) = wait_for(pending)
     _approve(approval)
     with system_session() as session:
         session.execute(text(mutation))
 
-    _answer(_run_id(), decision="already recorded", reviewer=REVIEWER)
-    (asked_again,) = _wait_for(_pending)
+    answer_form(only_run_id(), decision="already recorded", reviewer=REVIEWER)
+    (asked_again,) = wait_for(pending)
 
     assert bench.effects == ["a"]
     assert asked_again.id != approval.id
-    _answer(_run_id(), decision="reject", reviewer=REVIEWER, note="it changed")
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="it changed")
     assert beside.end().type is StateType.CANCELLED
     assert bench.effects == ["a"]
 
@@ -273,5 +224,5 @@ def test_bad_input_leaves_no_row(bench: Bench) -> None:
 
         assert state.is_failed()
         assert "is not accepted; allowed: " in str(state.message)
-    assert _rows("SELECT count(*) FROM orchestrator_runs") == [(0,)]
+    assert rows("SELECT count(*) FROM orchestrator_runs") == [(0,)]
     assert bench.effects == []
