@@ -19,7 +19,7 @@ def main() -> None:
     """Run the flow run that the environment names, and end as it ends."""
     connection = _ask_template()
     if connection is None:
-        os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])  # noqa: S606 - no shell is wanted
+        os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])
     for number in _FORWARDED:
         signal.signal(number, lambda received, _: _forward(connection, received))
     _end_like(connection.recv(4))

@@ -1,10 +1,9 @@
 """Every action that a plan may name, and the digest of the rules it is judged by."""
 
-from maos.narrative import NARRATIVE
-
 from maos.actions import Actions
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
+from maos.narrative import NARRATIVE
 from maos.writing import WritingAction
 from tasks.services import aggregate, charts, profile, publish
 from tasks.services.registry import SERVICES
