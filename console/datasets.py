@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
-from maos.requests import GenerateReportRequest, RunRequest
+from maos.requests import DatasetRequest, RunRequest
 from maos.settings import load_settings
 from tasks.datasets import inspect_dataset, readable_roots
 
@@ -18,7 +18,7 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     Raises:
         BadInput: when the file holds no table; nothing is copied then.
     """
-    if not isinstance(request, GenerateReportRequest) or "://" in request.dataset:
+    if not isinstance(request, DatasetRequest) or "://" in request.dataset:
         return request
     settings, path = load_settings(), Path(request.dataset)
     roots = readable_roots(request.org, settings)

@@ -64,9 +64,11 @@ def main() -> None:
         sys.exit(cli(standalone_mode=False))
     except click.exceptions.Abort:
         _complain("interrupted", _FAILURE)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
-        sys.exit(_BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
+        sys.exit(_BAD_INPUT)
+    except click.ClickException as error:
+        _complain(error.format_message(), _BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
     except (BadInput, PlanRefused) as error:
         if debug:
             raise

@@ -22,7 +22,9 @@ _COLOURS = {
     "critical": "red",
 }
 
-_WIDTH_OF_FILES = 180
+_WIDTH_OF_FILES = 200
+# A cut id or address cannot be used for the next command.
+_NEVER_CUT = frozenset({"id", "run_id", "step", "step_id", "status"})
 
 Row = Mapping[str, object]
 
@@ -50,7 +52,8 @@ def table_of(rows: Iterable[Row], *, columns: Sequence[str], title: str = "") ->
     """Return a table with these columns."""
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in {"seconds", "tokens", "cost_usd"} else "left")
+        number = column in {"seconds", "tokens", "cost_usd"}
+        table.add_column(column, justify="right" if number else "left", no_wrap=column in _NEVER_CUT)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table

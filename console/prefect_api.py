@@ -4,7 +4,7 @@ import time
 from typing import Any
 from uuid import UUID
 
-from httpx import HTTPError, HTTPStatusError
+from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.responses import SetStateStatus
@@ -92,7 +92,7 @@ def _resume_once(run_id: UUID, reviewer: str) -> bool:
     try:
         with _client() as client:
             answer = client.resume_flow_run(run_id, run_input=marker)
-    except HTTPStatusError:
-        # The state is set before the form's schema: for a moment the input is refused.
+    except HTTPError:
+        # The state is set before the form's schema: for a moment the input is refused. Tried again either way.
         return False
     return answer.status == SetStateStatus.ACCEPT

@@ -9,10 +9,10 @@ import click
 from pydantic import ValidationError
 from rich.console import Console
 
-from deployments.connection import read_connection
-from deployments.home import Home
-from deployments.status import stack_status, status_table
-from deployments.up import running_stack, supervise, supervise_detached, take_down
+from deployments.embedded.connection import read_connection
+from deployments.embedded.home import Home
+from deployments.embedded.status import stack_status, status_table
+from deployments.embedded.up import running_stack, supervise, supervise_detached, take_down
 from maos.errors import BadInput, MaosError
 from maos.settings import home_folder, load_configured
 

@@ -15,10 +15,8 @@ MaosError
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from maos.pricing import Receipt
+from maos.usage import Receipt
 
 
 class MaosError(Exception):
@@ -151,7 +149,7 @@ class EngineFailure(MaosError):
     """
 
     def __init__(
-        self, kind: FailureKind, detail: str, retry_after: float | None = None, receipt: "Receipt | None" = None
+        self, kind: FailureKind, detail: str, retry_after: float | None = None, receipt: Receipt | None = None
     ) -> None:
         super().__init__(kind, detail, retry_after, receipt)
         self.kind = kind

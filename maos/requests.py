@@ -39,8 +39,8 @@ class RunRequest(BaseModel):
     )
 
 
-class GenerateReportRequest(RunRequest):
-    """Ask for a report over one data set."""
+class DatasetRequest(RunRequest):
+    """What a request about one data set says."""
 
     dataset: str = Field(
         title="Data set",
@@ -48,6 +48,11 @@ class GenerateReportRequest(RunRequest):
         min_length=1,
         max_length=2000,
     )
+
+
+class GenerateReportRequest(DatasetRequest):
+    """Ask for a report over one data set."""
+
     measures: tuple[ColumnName, ...] = Field(
         default=(),
         title="Measures",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from maos.approvals import Approval, DecisionRequest
@@ -21,7 +22,7 @@ def newest_approvals(run_id: UUID, *, session: Session) -> dict[str, Approval]:
     statement = (
         select(AgentPendingAction)
         .where(AgentPendingAction.run_id == run_id)
-        .distinct(col(AgentPendingAction.step_id))
+        .ext(distinct_on(col(AgentPendingAction.step_id)))
         .order_by(col(AgentPendingAction.step_id), col(AgentPendingAction.started_at).desc())
     )
     return {row.step_id: approval_of(row) for row in session.exec(statement)}

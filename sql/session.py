@@ -6,8 +6,10 @@ from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from maos.errors import StackError
 from maos.settings import DatabaseRole, load_settings
 from sql.database import sqlalchemy_address
 
@@ -15,7 +17,7 @@ from sql.database import sqlalchemy_address
 @contextmanager
 def org_session(org_id: UUID) -> Iterator[Session]:
     """Open a transaction that sees and writes one organisation's rows; commits at the end, unless an error passes."""
-    with Session(_engine(_address(DatabaseRole.APP)), expire_on_commit=False) as session, session.begin():
+    with _transaction(DatabaseRole.APP) as session:
         # For this transaction only: a setting of the connection would leak through the pool.
         session.execute(text("SELECT set_config('app.org_id', :org_id, true)"), {"org_id": str(org_id)})
         yield session
@@ -24,12 +26,18 @@ def org_session(org_id: UUID) -> Iterator[Session]:
 @contextmanager
 def system_session() -> Iterator[Session]:
     """Open a transaction across organisations, for housekeeping and operators."""
-    with Session(_engine(_address(DatabaseRole.SYSTEM)), expire_on_commit=False) as session, session.begin():
+    with _transaction(DatabaseRole.SYSTEM) as session:
         yield session
 
 
-def _address(role: DatabaseRole) -> str:
-    return load_settings().database_address(role)
+@contextmanager
+def _transaction(role: DatabaseRole) -> Iterator[Session]:
+    engine = _engine(load_settings().database_address(role))
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except OperationalError as error:
+        raise StackError("database", f"it does not answer: {str(error.orig).splitlines()[0]}") from error
 
 
 @lru_cache(maxsize=8)

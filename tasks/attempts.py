@@ -10,10 +10,11 @@ from sqlmodel import Session
 from maos.actions import StepOutcome
 from maos.audit import AuditEvent
 from maos.errors import ApprovalInvalid, EngineFailure, FailureKind, MaosError, UnpricedModel
-from maos.pricing import Receipt, cost_of
+from maos.pricing import cost_of
 from maos.redaction import for_clients, without_secrets
 from maos.runs import Run
 from maos.statuses import ApprovalStatus, InvocationStatus
+from maos.usage import Receipt
 from sql import approvals, audit, budgets, invocations
 from sql.session import org_session
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now

@@ -12,7 +12,8 @@ from pydantic import BaseModel, Field, ValidationError
 from blocks.claude import ClaudeEngine
 from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
-from maos.pricing import Receipt, TokenUsage, ceiling_of
+from maos.pricing import ceiling_of
+from maos.usage import Receipt, TokenUsage
 from maos.writing import Prompt
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from blocks.claude import ClaudeEngine
-from maos.pricing import TokenUsage
+from maos.usage import TokenUsage
 from maos.writing import Prompt
 from tasks.writer import WriterReply, call_writer
 from tests.messages_server import MessagesServer

@@ -14,11 +14,11 @@ import httpx
 import psycopg
 import pytest
 
-from deployments.home import Home
-from deployments.ports import free_port
-from deployments.postgres import Cluster
-from deployments.prefect_settings import server_environment
-from deployments.processes import Command, StopPlan, launch, stop
+from deployments.embedded.home import Home
+from deployments.embedded.ports import free_port
+from deployments.embedded.postgres import Cluster
+from deployments.embedded.prefect_settings import server_environment
+from deployments.embedded.processes import Command, StopPlan, launch, stop
 from sql import database as maos_database
 from sql import session as maos_session
 
@@ -99,7 +99,7 @@ def prefect_api(cluster: Cluster, short_folder: Path) -> Iterator[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     server = launch(
         Command(
-            arguments=(sys.executable, "-m", "deployments.prefect_server"),
+            arguments=(sys.executable, "-m", "deployments.embedded.prefect_server"),
             environment={**kept, "PREFECT_HOME": str(home.prefect), "PYTHONPATH": str(ROOT), **settings},
             folder=home.prefect,
             log=home.log("prefect"),

@@ -92,8 +92,6 @@ def test_the_run_form_offers_every_field_of_the_request(page: Page, maos: Maos) 
     base = maos.connection()["prefect_api_url"].removesuffix("/api")
     deployment = maos.prefect("GET", "/deployments/name/generate-report/generate-report")
     page.goto(f"{base}/deployments/deployment/{deployment['id']}/run")
-    page.get_by_text("Organisation").first.wait_for()
 
-    text = page.inner_text("body")
-    for field in ("Initiator", "Title", "Autonomy", "Cost cap in USD", "Data set", "Measures", "Dimensions"):
-        assert field in text
+    for field in ("Organisation", "Initiator", "Title", "Autonomy", "Cost cap in USD", "Data set", "Measures"):
+        page.get_by_text(field).first.wait_for()

@@ -8,7 +8,8 @@ from pydantic import BaseModel, SecretStr, ValidationError
 
 from blocks.claude import MODELS, ClaudeEngine
 from maos.errors import EngineFailure, FailureKind
-from maos.pricing import TokenUsage, cost_of
+from maos.pricing import cost_of
+from maos.usage import TokenUsage
 from tests.messages_server import MODELS as SERVED
 
 KEY = "sk-test-canary-7f3a"

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[2]
 _TEMPLATE = """
 import os, sys
 from pathlib import Path
-from deployments.forking import ForkServer
+from deployments.embedded.forking import ForkServer
 request = ForkServer(Path(sys.argv[1]), may_fork=lambda: not Path(sys.argv[2]).exists()).serve()
 if request is not None:
     for number, descriptor in enumerate(request.standard_files):
@@ -58,7 +58,7 @@ def launch(folder: Path, template: "subprocess.Popen[bytes]") -> Iterator[Launch
             "MAOS_LAUNCH_SOCKET": str(folder / "socket"),
             "CODE": code,
         }
-        arguments = [sys.executable, "-m", "deployments.launcher"]
+        arguments = [sys.executable, "-m", "deployments.embedded.launcher"]
         pipe = subprocess.PIPE
         started.append(subprocess.Popen(arguments, env=environment, stdout=pipe, stderr=pipe, text=True))
         return started[-1]

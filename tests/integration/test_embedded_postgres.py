@@ -11,9 +11,9 @@ import psutil
 import psycopg
 import pytest
 
-from deployments.binaries import Choice, find_binaries
-from deployments.postgres import Cluster, connection_fault, running_server, stop_server
-from deployments.processes import ProcessMark, is_alive
+from deployments.embedded.binaries import Choice, find_binaries
+from deployments.embedded.postgres import Cluster, connection_fault, running_server, stop_server
+from deployments.embedded.processes import ProcessMark, is_alive
 from maos.errors import StackError
 
 _FAST = {"fsync": "off"}

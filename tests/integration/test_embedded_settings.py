@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from deployments.backoff import Backoff
-from deployments.connection import Connection
-from deployments.credentials import ensure_credentials
-from deployments.environment import base_environment, run_database_environment
-from deployments.home import Home
-from deployments.ports import PortBook, free_port, is_free
-from deployments.prefect_settings import asyncpg_url
+from deployments.embedded.backoff import Backoff
+from deployments.embedded.connection import Connection
+from deployments.embedded.credentials import ensure_credentials
+from deployments.embedded.environment import base_environment, run_database_environment
+from deployments.embedded.home import Home
+from deployments.embedded.ports import PortBook, free_port, is_free
+from deployments.embedded.prefect_settings import asyncpg_url
 from maos.errors import StackError
 
 

@@ -16,10 +16,11 @@ from blocks.claude import ClaudeEngine
 from flows.generate_report import generate_report
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import NARRATIVE
-from maos.pricing import TokenUsage, cost_of
+from maos.pricing import cost_of
 from maos.report_parameters import NarrativeParameters
 from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
+from maos.usage import TokenUsage
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from blocks.claude import ClaudeEngine
-from maos.pricing import TokenUsage, cost_of
+from maos.pricing import cost_of
+from maos.usage import TokenUsage
 from tasks.writer import call_writer, writer_ceiling
 from tests.asking import ANSWER, KEY, PROMPT, USED, ask
 from tests.messages_server import MessagesServer

@@ -11,7 +11,7 @@ import pytest
 
 from blocks.claude import ClaudeEngine
 from maos.errors import EngineFailure, FailureKind
-from maos.pricing import TokenUsage
+from maos.usage import TokenUsage
 from tests.asking import ANSWER, KEY, PROMPT, USED, ask
 from tests.messages_server import Behaviour, Ending, MessagesServer
 

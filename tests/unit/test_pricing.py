@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from maos.errors import EngineFailure, FailureKind, UnpricedModel
-from maos.pricing import Receipt, TokenUsage, ceiling_of, cost_of
+from maos.pricing import ceiling_of, cost_of
+from maos.usage import Receipt, TokenUsage
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 MODELS = ("claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from deployments.home import write_private
+from deployments.embedded.home import write_private
 
 
 class Connection(BaseModel, frozen=True):

@@ -12,10 +12,10 @@ import httpx
 import psutil
 from prefect.workers.process import ProcessWorker
 
-from deployments.backoff import Backoff
-from deployments.prefect_api import api_client
-from deployments.prefect_settings import WORK_POOL
-from deployments.worker_name import worker_name
+from deployments.embedded.backoff import Backoff
+from deployments.embedded.prefect_api import api_client
+from deployments.embedded.prefect_settings import WORK_POOL
+from deployments.embedded.worker_name import worker_name
 from maos.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def _keep_template() -> None:
         while not backoff.may_start(time.monotonic()):
             await asyncio.sleep(1.0)
         backoff.note_start(time.monotonic())
-        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deployments.template_process")
+        process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deployments.embedded.template_process")
         try:
             await process.wait()
         finally:

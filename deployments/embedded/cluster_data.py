@@ -8,8 +8,8 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from deployments.accounts import Account, may_enter, own, process_owner, server_account
-from deployments.binaries import SHARED_FOLDER, Binaries
+from deployments.embedded.accounts import Account, may_enter, own, process_owner, server_account
+from deployments.embedded.binaries import SHARED_FOLDER, Binaries
 from maos.errors import StackError
 
 ADMIN = "maos_admin"

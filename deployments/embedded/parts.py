@@ -6,7 +6,7 @@ import signal
 from dataclasses import dataclass
 from enum import StrEnum
 
-from deployments.processes import Command, StopPlan
+from deployments.embedded.processes import Command, StopPlan
 
 _FINGERPRINTED = ("MAOS_", "PREFECT_")
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.launcher import FORKED
+from deployments.embedded.launcher import FORKED
 
 _REQUEST_SECONDS = 5.0
 _BACKLOG = 64

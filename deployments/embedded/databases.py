@@ -7,7 +7,7 @@ from typing import TypeAlias
 import psycopg
 from psycopg import sql
 
-from deployments.credentials import Credentials
+from deployments.embedded.credentials import Credentials
 from maos.errors import StackError
 
 MAOS = "maos"

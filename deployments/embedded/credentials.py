@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field, ValidationError
 
-from deployments.home import write_private
+from deployments.embedded.home import write_private
 from maos.errors import StackError
 
 API_USER = "maos"

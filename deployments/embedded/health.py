@@ -6,13 +6,13 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from deployments.connection import Connection
-from deployments.parts import PartName
-from deployments.postgres import connection_fault
-from deployments.prefect_api import api_client, api_fault
-from deployments.prefect_settings import WORK_POOL
-from deployments.processes import ProcessMark, is_alive
-from deployments.worker_name import worker_name
+from deployments.embedded.connection import Connection
+from deployments.embedded.parts import PartName
+from deployments.embedded.postgres import connection_fault
+from deployments.embedded.prefect_api import api_client, api_fault
+from deployments.embedded.prefect_settings import WORK_POOL
+from deployments.embedded.processes import ProcessMark, is_alive
+from deployments.embedded.worker_name import worker_name
 
 _HEARTBEAT_AGE = timedelta(seconds=60)
 

@@ -16,8 +16,8 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.workers.process import ProcessWorker
 
 import blocks
-from deployments.prefect_settings import RUN_COMMAND, WORK_POOL
-from deployments.registry import PREFECT_FILE, Registry
+from deployments.embedded.prefect_settings import RUN_COMMAND, WORK_POOL
+from deployments.embedded.registry import PREFECT_FILE, Registry
 from maos.errors import StackError
 
 # These have a document of this name from the start, so that a run finds one; people fill it in.

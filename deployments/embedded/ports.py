@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from deployments.home import write_private
+from deployments.embedded.home import write_private
 from maos.errors import StackError
 
 _STORED = TypeAdapter(dict[str, int])

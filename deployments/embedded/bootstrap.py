@@ -4,11 +4,11 @@ import importlib
 import sys
 import time
 
-from deployments.credentials import ensure_credentials
-from deployments.databases import give_logins
-from deployments.home import Home
-from deployments.prefect_api import api_client, api_fault
-from deployments.registry import project_digest, read_registry
+from deployments.embedded.credentials import ensure_credentials
+from deployments.embedded.databases import give_logins
+from deployments.embedded.home import Home
+from deployments.embedded.prefect_api import api_client, api_fault
+from deployments.embedded.registry import project_digest, read_registry
 from maos.errors import MaosError, StackError
 from maos.settings import Settings, home_folder, load_settings
 from sql.database import upgrade
@@ -35,7 +35,7 @@ def register(settings: Settings, home: Home) -> None:
     unchanged = last is not None and last.is_current(digest=digest, api_url=api_url)
     if not unchanged:
         # Loading Prefect takes seconds: only where it is needed, and then while the server is still starting.
-        importlib.import_module("deployments.registration")
+        importlib.import_module("deployments.embedded.registration")
     with api_client(api_url, auth.get_secret_value() if auth else None) as client:
         deadline = time.monotonic() + _API_SECONDS
         while (fault := api_fault(client)) is not None:
@@ -44,7 +44,7 @@ def register(settings: Settings, home: Home) -> None:
             time.sleep(0.1)
         if unchanged and last is not None and last.is_known(client):
             return
-    from deployments.registration import register_project
+    from deployments.embedded.registration import register_project
 
     register_project(digest, api_url=api_url).write(home.registry)
 

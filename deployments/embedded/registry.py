@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from deployments.environment import PROJECT
-from deployments.home import write_private
+from deployments.embedded.environment import PROJECT
+from deployments.embedded.home import write_private
 
 PREFECT_FILE = PROJECT / "prefect.yaml"
 _PACKAGES = ("maos", "flows", "tasks", "blocks", "deployments")

@@ -4,10 +4,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import SecretStr
 
-from deployments.connection import Connection
-from deployments.credentials import Credentials
-from deployments.databases import MAOS, PREFECT
-from deployments.postgres import Cluster
+from deployments.embedded.connection import Connection
+from deployments.embedded.credentials import Credentials
+from deployments.embedded.databases import MAOS, PREFECT
+from deployments.embedded.postgres import Cluster
 from maos.settings import Settings
 
 

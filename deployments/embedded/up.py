@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable
 from threading import Event
 
-from deployments.environment import import_path
-from deployments.home import Home, tail
-from deployments.leftovers import stop_parts
-from deployments.lock import only_holder
-from deployments.processes import StopPlan, stop
-from deployments.stack import build_stack
-from deployments.state import StackState, read_state
-from deployments.supervisor import Supervisor
+from deployments.embedded.environment import import_path
+from deployments.embedded.home import Home, tail
+from deployments.embedded.leftovers import stop_parts
+from deployments.embedded.lock import only_holder
+from deployments.embedded.processes import StopPlan, stop
+from deployments.embedded.stack import build_stack
+from deployments.embedded.state import StackState, read_state
+from deployments.embedded.supervisor import Supervisor
 from maos.errors import StackError
 from maos.settings import Settings
 

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from deployments.accounts import Account, may_enter, process_owner, server_account
+from deployments.embedded.accounts import Account, may_enter, process_owner, server_account
 from maos.errors import StackError
 
 Choice = Literal["auto", "system", "bundled"]

@@ -5,12 +5,12 @@ from collections.abc import Collection
 
 import psutil
 
-from deployments.environment import STACK_VARIABLE
-from deployments.home import Home
-from deployments.parts import STOP_PLANS, PartName
-from deployments.postgres import stop_server
-from deployments.processes import ProcessMark, end_all, is_alive, session_members, stop
-from deployments.state import StackState
+from deployments.embedded.environment import STACK_VARIABLE
+from deployments.embedded.home import Home
+from deployments.embedded.parts import STOP_PLANS, PartName
+from deployments.embedded.postgres import stop_server
+from deployments.embedded.processes import ProcessMark, end_all, is_alive, session_members, stop
+from deployments.embedded.state import StackState
 
 _SECONDS = 5.0
 

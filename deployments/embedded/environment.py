@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import deployments
-from deployments.connection import Connection
-from deployments.home import Home
+from deployments.embedded.connection import Connection
+from deployments.embedded.home import Home
 
 PROJECT = Path(deployments.__file__).resolve().parents[1]
 # What an operator may set for a Prefect server elsewhere: certificates, headers, time limits.

@@ -5,15 +5,24 @@ import time
 from collections.abc import Callable
 from threading import Event
 
-from deployments.backoff import Backoff
-from deployments.databases import create_beside, create_embedded
-from deployments.health import fault_of
-from deployments.home import tail
-from deployments.leftovers import stop_parts
-from deployments.parts import Part, PartName
-from deployments.processes import Command, ProcessMark, end_all, is_alive, launch, mark_of, run, session_members
-from deployments.stack import Stack
-from deployments.state import PartState, StackState
+from deployments.embedded.backoff import Backoff
+from deployments.embedded.databases import create_beside, create_embedded
+from deployments.embedded.health import fault_of
+from deployments.embedded.home import tail
+from deployments.embedded.leftovers import stop_parts
+from deployments.embedded.parts import Part, PartName
+from deployments.embedded.processes import (
+    Command,
+    ProcessMark,
+    end_all,
+    is_alive,
+    launch,
+    mark_of,
+    run,
+    session_members,
+)
+from deployments.embedded.stack import Stack
+from deployments.embedded.state import PartState, StackState
 from maos.errors import StackError
 
 _START_SECONDS = 180.0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from deployments.home import write_private
-from deployments.processes import ProcessMark, is_alive
+from deployments.embedded.home import write_private
+from deployments.embedded.processes import ProcessMark, is_alive
 
 
 class PartState(BaseModel, frozen=True):

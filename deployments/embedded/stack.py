@@ -4,23 +4,23 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployments.addresses import connection_of, prefect_database, without_login
-from deployments.connection import Connection
-from deployments.credentials import Credentials, ensure_credentials
-from deployments.environment import (
+from deployments.embedded.addresses import connection_of, prefect_database, without_login
+from deployments.embedded.connection import Connection
+from deployments.embedded.credentials import Credentials, ensure_credentials
+from deployments.embedded.environment import (
     admin_database_environment,
     api_environment,
     base_environment,
     run_database_environment,
 )
-from deployments.home import Home
-from deployments.parts import Part, PartName
-from deployments.ports import PortBook
-from deployments.postgres import Cluster
-from deployments.prefect_settings import server_environment, worker_environment
-from deployments.processes import Command, is_alive
-from deployments.state import StackState
-from deployments.worker_name import worker_name
+from deployments.embedded.home import Home
+from deployments.embedded.parts import Part, PartName
+from deployments.embedded.ports import PortBook
+from deployments.embedded.postgres import Cluster
+from deployments.embedded.prefect_settings import server_environment, worker_environment
+from deployments.embedded.processes import Command, is_alive
+from deployments.embedded.state import StackState
+from deployments.embedded.worker_name import worker_name
 from maos.settings import Settings
 
 _USUAL_API_PORT = 4200
@@ -103,7 +103,7 @@ def _bootstrap(home: Home, connection: Connection, base: Mapping[str, str], *, e
 def _python(home: Home, module: str, environment: Mapping[str, str], *arguments: str, log: str) -> Command:
     """Return the command for a module of this package, run where no file configures Prefect."""
     return Command(
-        arguments=(sys.executable, "-m", f"deployments.{module}", *arguments),
+        arguments=(sys.executable, "-m", f"deployments.embedded.{module}", *arguments),
         environment=environment,
         folder=home.prefect,
         log=home.log(log),

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from deployments.accounts import Account
-from deployments.binaries import Binaries, Choice, find_binaries, reachable
-from deployments.cluster_data import (
+from deployments.embedded.accounts import Account
+from deployments.embedded.binaries import Binaries, Choice, find_binaries, reachable
+from deployments.embedded.cluster_data import (
     ADMIN,
     SERVER_ENVIRONMENT,
     data_account,
@@ -22,10 +22,10 @@ from deployments.cluster_data import (
     initialise,
     major_version,
 )
-from deployments.home import tail
-from deployments.parts import STOP_PLANS, PartName
-from deployments.ports import free_port
-from deployments.processes import Command, ProcessMark, end_all, is_alive, launch, mark_of, stop, wait_gone
+from deployments.embedded.home import tail
+from deployments.embedded.parts import STOP_PLANS, PartName
+from deployments.embedded.ports import free_port
+from deployments.embedded.processes import Command, ProcessMark, end_all, is_alive, launch, mark_of, stop, wait_gone
 from maos.errors import StackError
 
 _START_SECONDS = 60.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
-from deployments.accounts import Account, process_owner
+from deployments.embedded.accounts import Account, process_owner
 
 # The kernel's boot time, from which start times are counted, moves when the clock is set.
 _CLOCK_TOLERANCE_SECONDS = 2.0

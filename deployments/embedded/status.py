@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from pydantic import BaseModel
 from rich.table import Table
 
-from deployments.connection import Connection
-from deployments.health import fault_of
-from deployments.home import Home
-from deployments.parts import PartName
-from deployments.processes import is_alive
-from deployments.state import StackState, read_state
+from deployments.embedded.connection import Connection
+from deployments.embedded.health import fault_of
+from deployments.embedded.home import Home
+from deployments.embedded.parts import PartName
+from deployments.embedded.processes import is_alive
+from deployments.embedded.state import StackState, read_state
 
 SUPERVISOR = "supervisor"
 _NOT_RUNNING = "is not running"

@@ -22,9 +22,9 @@ import prefect.task_engine
 import blocks
 import flows
 import tasks
-from deployments.environment import PROJECT
-from deployments.forking import ForkServer, Request
-from deployments.launcher import SOCKET_VARIABLE
+from deployments.embedded.environment import PROJECT
+from deployments.embedded.forking import ForkServer, Request
+from deployments.embedded.launcher import SOCKET_VARIABLE
 
 _PR_SET_PDEATHSIG = 1
 # Heavy, and so imported by our code only where it is used: here that would be in every run again.

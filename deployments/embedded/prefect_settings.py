@@ -2,12 +2,12 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from deployments.home import Home
-from deployments.launcher import SOCKET_VARIABLE
+from deployments.embedded.home import Home
+from deployments.embedded.launcher import SOCKET_VARIABLE
 
 WORK_POOL = "maos"
 # `python` is found through the worker's PATH, so that a worker elsewhere has its own.
-RUN_COMMAND = "python -m deployments.launcher"
+RUN_COMMAND = "python -m deployments.embedded.launcher"
 
 
 def server_environment(home: Home, *, port: int, database_url: str, auth_string: str) -> dict[str, str]:
