@@ -94,6 +94,18 @@ def test_a_second_decision_is_told_who_was_first(maos: Maos) -> None:
     assert f"already approved by {REVIEWER} at " in refused
 
 
+def test_a_run_that_was_cancelled_while_it_waited_can_no_longer_be_approved(maos: Maos) -> None:
+    run_id = maos.start_report()
+    approval = _approval(maos, run_id)
+    maos.prefect("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+    refused = maos.run("approvals", "approve", approval, "--as", REVIEWER, expect=1)
+
+    assert "already cancelled by maos at " in refused
+    assert maos.json("runs", "show", run_id)["status"] == "cancelled"
+    assert [row for row in maos.json("approvals", "list") if row["run_id"] == run_id] == []
+
+
 def test_a_run_killed_in_the_middle_goes_on_from_its_ledger_when_retried(maos: Maos) -> None:
     run_id = maos.start_report("--param", "title=Killed")
     approval = _approval(maos, run_id)
