@@ -63,9 +63,10 @@ def _is_unasked(approval: Approval | None) -> bool:
 
 
 def _stopped(ledger: Ledger, failed: Mapping[str, str]) -> Move | None:
-    if failed:
-        step_id, summary = next(iter(failed.items()))
-        return Move(end=RunStatus.FAILED, reason=f"step {step_id!r} failed: {summary}")
+    # A step whose outcome is in the ledger is done, whatever went wrong after it was written.
+    unfinished = [step_id for step_id in failed if step_id not in ledger.finished]
+    if unfinished:
+        return Move(end=RunStatus.FAILED, reason=f"step {unfinished[0]!r} failed: {failed[unfinished[0]]}")
     for step_id, approval in ledger.approvals.items():
         if approval.status is ApprovalStatus.REJECTED:
             note = f": {approval.note}" if approval.note else ""

@@ -154,6 +154,10 @@ def test_a_failed_step_ends_the_run_once_nothing_is_under_way() -> None:
     )
 
 
+def test_what_goes_wrong_after_the_outcome_is_written_fails_nothing() -> None:
+    assert _ids(_move(FORK, done={"a", "b"}, failed={"b": "the picture was not shown"}).start) == ["c"]
+
+
 def test_a_run_is_completed_when_every_step_is() -> None:
     assert _move(FORK, done={"a", "b", "c", "gate"}).end is RunStatus.COMPLETED
 
