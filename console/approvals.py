@@ -7,15 +7,15 @@ import click
 from console.ids import approval_id_of
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
-from console.prefect_api import resume, state_of
+from console.prefect_api import resume
 from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
 from maos.errors import BadInput, DecisionRefused, StackError
-from maos.statuses import ApprovalStatus, RunStatus
+from maos.statuses import ApprovalStatus
 from sql.approvals import approval_row, find_approval, list_approvals
 from sql.session import system_session
 from tasks.approvals import decide
 from tasks.ledger import find_run
-from tasks.runs import end_run
+from tasks.reconciliation import reconcile_run
 
 _LIST = ("id", "org", "run_id", "step_id", "risk", "status", "initiator_id", "started_at", "expires_at")
 _FACTS = ("id", "run_id", "step_id", "title", "risk", "cost_ceiling_usd", "initiator_id", "status", "expires_at")
@@ -123,7 +123,7 @@ def decide_and_resume(approval_id: UUID, request: DecisionRequest) -> Approval:
         DecisionRefused: when the decision is not accepted.
         StackError: when it was, but the run did not wake.
     """
-    _close_if_ended(approval_id)
+    _mend_run_of(approval_id)
     try:
         decided = decide(approval_id, request)
     except DecisionRefused:
@@ -135,15 +135,13 @@ def decide_and_resume(approval_id: UUID, request: DecisionRequest) -> Approval:
     return decided
 
 
-def _close_if_ended(approval_id: UUID) -> None:
+def _mend_run_of(approval_id: UUID) -> None:
     # A run that is cancelled while it is suspended has no process that could tell its ledger.
     with system_session() as session:
         approval = find_approval(approval_id, session=session)
     run = find_run(approval.run_id) if approval else None
-    state = state_of(run.id) if run and not run.status.ended else None
-    if run and state and state.is_final():
-        status = RunStatus.CANCELLED if state.is_cancelled() else RunStatus.FAILED
-        end_run(run, status, f"Prefect ended the run while it waited: {state.name}")
+    if run and not run.status.ended:
+        reconcile_run(run)
 
 
 def _wake_if_decided_before(approval_id: UUID, reviewer: str) -> None:

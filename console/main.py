@@ -21,6 +21,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("console.runs:runs", "List and show runs."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
+    "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }
 

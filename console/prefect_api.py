@@ -7,7 +7,6 @@ from uuid import UUID
 from httpx import HTTPError
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
-from prefect.client.schemas.responses import SetStateStatus
 from prefect.exceptions import ObjectNotFound
 
 from maos.approvals import Approval
@@ -16,14 +15,24 @@ from maos.requests import RunRequest
 from maos.settings import load_settings
 from sql.approvals import find_approval
 from sql.session import system_session
+from tasks.flow_runs import wake
 
 _RESUME_WITHIN_SECONDS = 30.0
 _TRY_EVERY_SECONDS = 0.25
 
 
-def _client() -> SyncPrefectClient:
+def require_server() -> None:
+    """Refuse to go on without a Prefect server, which Prefect would otherwise start for itself.
+
+    Raises:
+        BadInput: when no address is configured.
+    """
     if not load_settings().prefect_api_url:
         raise BadInput("PREFECT_API_URL", "", "the address of a Prefect API; or start the embedded stack: maos up")
+
+
+def _client() -> SyncPrefectClient:
+    require_server()
     return get_client(sync_client=True)
 
 
@@ -74,7 +83,7 @@ def resume(approval: Approval, reviewer: str) -> bool:
         state = state_of(approval.run_id)
         if state is None or state.is_final() or _is_picked_up(approval):
             return True
-        if state.is_paused() and _resume_once(approval.run_id, reviewer):
+        if state.is_paused() and wake(approval.run_id, reviewer):
             return True
         time.sleep(_TRY_EVERY_SECONDS)
     return False
@@ -84,15 +93,3 @@ def _is_picked_up(approval: Approval) -> bool:
     with system_session() as session:
         now = find_approval(approval.id, session=session)
     return now is not None and now.consumed_at is not None
-
-
-def _resume_once(run_id: UUID, reviewer: str) -> bool:
-    # A bare marker: the decision itself is in the ledger, and what Prefect is told it renders as a template.
-    marker = {"decision": "already recorded", "reviewer": reviewer}
-    try:
-        with _client() as client:
-            answer = client.resume_flow_run(run_id, run_input=marker)
-    except HTTPError:
-        # The state is set before the form's schema: for a moment the input is refused. Tried again either way.
-        return False
-    return answer.status == SetStateStatus.ACCEPT

@@ -26,6 +26,17 @@ def find_run(run_id: UUID, *, session: Session) -> Run | None:
     return _run_of(*found) if found else None
 
 
+def open_runs(*, session: Session) -> list[Run]:
+    """Return every run that has no end, the oldest first."""
+    statement = (
+        select(OrchestratorRun, Organization)
+        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        .where(col(OrchestratorRun.completed_at).is_(None))
+        .order_by(col(OrchestratorRun.started_at))
+    )
+    return [_run_of(row, org) for row, org in session.exec(statement)]
+
+
 def _run_of(row: OrchestratorRun, org: Organization) -> Run:
     return Run(
         org=org.slug,

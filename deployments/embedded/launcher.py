@@ -17,11 +17,15 @@ _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 def main() -> None:
     """Run the flow run that the environment names, and end as it ends."""
+    # A signal that comes before the run is known to be there waits until it can be forwarded.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     connection = _ask_template()
     if connection is None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
         os.execv(sys.executable, [sys.executable, "-m", "prefect.engine"])
     for number in _FORWARDED:
         signal.signal(number, lambda received, _: _forward(connection, received))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
     _end_like(connection.recv(4))
 
 

@@ -42,6 +42,11 @@ class Maos:
         assert done.returncode == expect, f"maos {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout + done.stderr
 
+    def python(self, code: str) -> None:
+        """Run a piece of Python as the command line would be run."""
+        prologue = "from console.prefect_environment import point_prefect_at_server as p; p(); "
+        subprocess.run([sys.executable, "-c", prologue + code], env=self._environment(), check=True, cwd=ROOT)
+
     def json(self, *arguments: str) -> Any:
         """Run a listing; return its rows."""
         return json.loads(self.run(*arguments, "--json"))
