@@ -12,6 +12,7 @@ import sys
 
 SOCKET_VARIABLE = "MAOS_LAUNCH_SOCKET"
 FORKED = b"F"
+_LISTEN_SECONDS = 0.2
 _FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -26,7 +27,15 @@ def main() -> None:
     for number in _FORWARDED:
         signal.signal(number, lambda received, _: _forward(connection, received))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _FORWARDED)
-    _end_like(connection.recv(4))
+    _end_like(_status(connection))
+
+
+def _status(connection: socket.socket) -> bytes:
+    # In short waits: a signal that comes just before `recv` blocks is handled only when it returns.
+    connection.settimeout(_LISTEN_SECONDS)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            return connection.recv(4)
 
 
 def _ask_template() -> socket.socket | None:
