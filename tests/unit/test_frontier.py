@@ -1,86 +1,13 @@
 from collections.abc import Set
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
 
-from maos.actions import ActionSpec
-from maos.approvals import Approval, ApprovalPolicy
 from maos.autonomy import AutonomyLevel
-from maos.engines import EngineType
 from maos.frontier import Move, next_move
-from maos.plans import Plan, PlanStep
-from maos.risk import RiskLevel
-from maos.runs import FinishedStep, Ledger, Run
+from maos.plans import PlanStep
+from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
-
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-ANY_ID = UUID(int=1)
-SERVICE = EngineType.INTERNAL_SERVICE
-
-
-class _Nothing(BaseModel):
-    pass
-
-
-ACTIONS = {
-    risk.value: ActionSpec(name=risk.value, engine=SERVICE, risk=risk, title="Act.", parameters=_Nothing)
-    for risk in RiskLevel
-}
-DONE = FinishedStep(output={}, artifacts=(), task_run_id=None)
-
-
-def _step(name: str, action: str = "low", after: tuple[str, ...] = ()) -> PlanStep:
-    return PlanStep(id=name, agent="clerk", engine=SERVICE, action=action, after=after)
-
-
-def _run(*steps: PlanStep, autonomy: AutonomyLevel = AutonomyLevel.SEMI_AUTONOMOUS) -> Run:
-    plan = Plan(steps=steps)
-    return Run(
-        id=ANY_ID,
-        org_id=ANY_ID,
-        org="demo",
-        title="Test",
-        initiator="author@demo.example",
-        entrypoint="generate_report",
-        plan=plan,
-        plan_digest=plan.digest,
-        rules_digest="0" * 64,
-        autonomy=autonomy,
-        read_only_exempt=False,
-        rehearsal=True,
-        status=RunStatus.EXECUTING,
-        attempt=1,
-        gate_round=1,
-        gate_refusal=None,
-        started_at=NOW,
-    )
-
-
-def _approval(step: str, status: ApprovalStatus) -> Approval:
-    return Approval(
-        id=ANY_ID,
-        org_id=ANY_ID,
-        run_id=ANY_ID,
-        step_id=step,
-        action="high",
-        engine=SERVICE,
-        title="Act.",
-        preview="",
-        payload={},
-        digest="0" * 64,
-        risk=RiskLevel.HIGH,
-        cost_ceiling_usd=Decimal(0),
-        policy=ApprovalPolicy(),
-        initiator="author@demo.example",
-        started_at=NOW,
-        expires_at=NOW + timedelta(hours=1),
-        status=status,
-        decided_by="reviewer@demo.example",
-        note="too early",
-    )
+from tests.runs import ACTIONS, DONE, approval, run_of, step
 
 
 def _move(
@@ -93,12 +20,12 @@ def _move(
 ) -> Move:
     ledger = Ledger(
         finished=dict.fromkeys(done, DONE),
-        approvals={step: _approval(step, status) for step, status in approvals.items()},
+        approvals={step: approval(step, status) for step, status in approvals.items()},
     )
     return next_move(run, ledger, ACTIONS, busy=busy, failed=failed or {})
 
 
-FORK = _run(_step("a"), _step("b"), _step("gate", "high", ("a",)), _step("c", "low", ("b",)))
+FORK = run_of(step("a"), step("b"), step("gate", "high", ("a",)), step("c", "low", ("b",)))
 
 
 def _ids(steps: tuple[PlanStep, ...]) -> list[str]:
@@ -120,7 +47,7 @@ def test_a_run_does_not_wait_for_a_person_while_something_is_under_way() -> None
     assert _move(FORK, done={"a", "b"}, busy={"c"}, gate=ApprovalStatus.PENDING) == Move()
 
 
-def test_a_run_waits_when_nothing_else_can_run() -> None:
+def test_a_run_waits_when_nothing_else_canrun_of() -> None:
     move = _move(FORK, done={"a", "b", "c"}, gate=ApprovalStatus.PENDING)
 
     assert [approval.step_id for approval in move.wait_for] == ["gate"]
@@ -141,7 +68,7 @@ def test_a_void_approval_is_asked_anew() -> None:
         (ApprovalStatus.EXPIRED, "the approval of step 'gate' expired undecided"),
     ],
 )
-def test_a_refused_step_ends_the_run(status: ApprovalStatus, reason: str) -> None:
+def test_a_refused_step_ends_therun_of(status: ApprovalStatus, reason: str) -> None:
     move = _move(FORK, done={"a", "b", "c"}, gate=status)
 
     assert move == Move(end=RunStatus.CANCELLED, reason=reason)
@@ -163,13 +90,13 @@ def test_a_run_is_completed_when_every_step_is() -> None:
 
 
 def test_under_supervision_even_a_low_risk_step_is_asked_for() -> None:
-    run = _run(_step("a"), autonomy=AutonomyLevel.SUPERVISED)
+    run = run_of(step("a"), autonomy=AutonomyLevel.SUPERVISED)
 
     assert _ids(_move(run).open_gates) == ["a"]
 
 
 def test_an_autonomous_run_still_asks_for_what_is_critical() -> None:
-    run = _run(_step("a", "high"), _step("b", "critical"), autonomy=AutonomyLevel.AUTONOMOUS)
+    run = run_of(step("a", "high"), step("b", "critical"), autonomy=AutonomyLevel.AUTONOMOUS)
     move = _move(run)
 
     assert _ids(move.start) == ["a"]
