@@ -25,6 +25,9 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }
 
+# They must not hand the addresses of a stack to the process that runs it: it would take them for an operator's own.
+_RUN_THE_STACK = frozenset({"demo", "up", "down", "status"})
+
 
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
@@ -33,6 +36,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name not in _RUN_THE_STACK:
+            point_prefect_at_server()
         module, name = _COMMANDS[cmd_name][0].split(":")
         command = getattr(import_module(module), name)
         return command if isinstance(command, click.Command) else None
@@ -61,7 +66,6 @@ def main() -> None:
     """Run the command line: bad input exits with 2, failure with 1, each with one line on stderr."""
     debug = "--debug" in sys.argv
     try:
-        point_prefect_at_server()
         sys.exit(cli(standalone_mode=False))
     except click.exceptions.Abort:
         _complain("interrupted", _FAILURE)
@@ -74,7 +78,7 @@ def main() -> None:
         if debug:
             raise
         _complain(str(error), _BAD_INPUT)
-    except MaosError as error:
+    except (MaosError, OSError) as error:
         if debug:
             raise
         _complain(str(error), _FAILURE)

@@ -6,7 +6,6 @@ import sys
 from typing import NoReturn
 
 import click
-from pydantic import ValidationError
 from rich.console import Console
 
 from deployments.embedded.connection import read_connection
@@ -76,18 +75,16 @@ def main() -> NoReturn:
     try:
         sys.exit(command(standalone_mode=False))
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _complain(error.format_message(), 2)
     except click.Abort:
         sys.exit(130)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]).upper()
-        click.echo(f"error: MAOS_{name}: {first['input']!r} is not accepted: {first['msg']}", err=True)
-        sys.exit(2)
     except (MaosError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2 if isinstance(error, BadInput) else 1)
+        _complain(str(error), 2 if isinstance(error, BadInput) else 1)
+
+
+def _complain(message: str, code: int) -> NoReturn:
+    click.echo(f"maos: {message}", err=True)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

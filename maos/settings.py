@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -139,8 +139,12 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings as they are now."""
-    return Settings()
+    """Read the settings as they are now.
+
+    Raises:
+        BadInput: naming the variable, its value and what is allowed.
+    """
+    return _read(Settings)
 
 
 class _Configured(Settings):
@@ -161,4 +165,13 @@ class _Configured(Settings):
 
 def load_configured() -> Settings:
     """Read what an operator has configured, which decides what the embedded stack has to start."""
-    return _Configured()
+    return _read(_Configured)
+
+
+def _read(kind: type[Settings]) -> Settings:
+    try:
+        return kind()
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = str(fault["loc"][0]).upper()
+        raise BadInput(name if "PREFECT_API" in name else f"MAOS_{name}", str(fault["input"]), fault["msg"]) from None

@@ -75,7 +75,7 @@ class StackCommand:
         return False
 
     def _words(self, arguments: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "deployments", *arguments]
+        return [str(Path(sys.executable).parent / "maos"), *arguments]
 
     def _environment(self) -> dict[str, str]:
         ambient = {name: value for name, value in os.environ.items() if not name.startswith(("MAOS_", "PREFECT_"))}
@@ -273,5 +273,5 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(command: StackCommand) -> Non
     refused = command.run("up", MAOS_PREFECT_PORT="many")
 
     assert refused.returncode == 2
-    assert refused.stderr.startswith("error: MAOS_PREFECT_PORT: 'many' is not accepted")
+    assert refused.stderr.startswith("maos: MAOS_PREFECT_PORT: 'many' is not accepted; allowed: ")
     assert len(refused.stderr.splitlines()) == 1
