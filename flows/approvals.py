@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown
 from maos.errors import DecisionRefused
 from maos.runs import Run
+from maos.statuses import ApprovalStatus
 from tasks.approvals import close_gate_round, decide
-from tasks.ledger import reread
+from tasks.ledger import read_ledger, reread
 from tasks.runs import pause_run, wake_run
 
 # Prefect's own time-out is only a backstop: ours is checked first, and records who and why.
@@ -54,6 +55,20 @@ def wait_for_decisions(run: Run, waiting: tuple[Approval, ...]) -> Run:
     refusal = _submit(_ask(run, waiting), waiting)
     close_gate_round(run, refusal)
     return wake_run(reread(run.id, run.org_id))
+
+
+def read_answer(run: Run) -> Run:
+    """Take up a run that was waiting: its answer is read before anything else happens.
+
+    Nothing has run since the form was shown, so what waits now is what the form has shown; read any later, the answer
+    could decide an action that nobody has seen.
+    """
+    approvals = read_ledger(run).approvals.values()
+    waiting = tuple(approval for approval in approvals if approval.status is ApprovalStatus.PENDING)
+    if waiting:
+        return wait_for_decisions(run, waiting)
+    close_gate_round(run, None)
+    return wake_run(run)
 
 
 def _ask(run: Run, waiting: tuple[Approval, ...]) -> ApprovalForm:

@@ -8,7 +8,7 @@ from prefect.futures import PrefectFuture, as_completed
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed
 
-from flows.approvals import wait_for_decisions
+from flows.approvals import read_answer, wait_for_decisions
 from maos.errors import ApprovalInvalid, RunFailed
 from maos.frontier import Move, next_move
 from maos.plans import PlanStep
@@ -42,7 +42,7 @@ def conduct(entrypoint: str, request: RunRequest) -> RunResult | State[Any]:
     if known and known.status is RunStatus.COMPLETED:
         return close_run(known, RunStatus.COMPLETED)
     if known:
-        return execute_plan(wake_run(known))
+        return execute_plan(read_answer(known) if known.status is RunStatus.PAUSED else wake_run(known))
     org_id = admit(request)
     open_run(run_id, entrypoint, request, ENTRYPOINTS[entrypoint].plan(request))
     # Read anew: Prefect would draw an edge from the task that returned it to every step.

@@ -53,13 +53,17 @@ def set_status(run_id: UUID, status: RunStatus, *, session: Session) -> None:
 
 
 def reopen(run_id: UUID, *, session: Session) -> None:
-    """Count a new attempt at a run whose process died or which failed."""
+    """Count a new attempt at a run whose process died or which failed.
+
+    Its gates ask under a new key: an answer to the last attempt's form must not decide what this one will show.
+    """
     session.execute(
         update(OrchestratorRun)
         .where(col(OrchestratorRun.id) == run_id)
         .values(
             status=RunStatus.EXECUTING,
             attempt=OrchestratorRun.attempt + 1,
+            gate_round=OrchestratorRun.gate_round + 1,
             error_summary=None,
             completed_at=None,
         )

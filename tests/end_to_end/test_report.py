@@ -183,3 +183,24 @@ def test_a_data_set_of_the_user_is_copied_to_where_runs_may_read(maos: Maos, tmp
 
     plan = maos.rows(f"SELECT plan FROM orchestrator_runs WHERE id = '{run_id}'")[0][0]
     assert str(maos.home / "datasets" / "demo") in json.dumps(plan)
+
+
+def test_an_answer_decides_only_what_its_form_has_shown(maos: Maos) -> None:
+    run_id = maos.start_report("--param", "autonomy=supervised")
+    first = _approval(maos, run_id)
+    # Two people at once: one decides in the ledger, and the form of the other is what wakes the run.
+    maos.python(
+        f"from uuid import UUID; from maos.approvals import *; from tasks.approvals import decide; "
+        f"decide(UUID('{first}'), DecisionRequest(decision=Decision.APPROVE, "
+        f"reviewer='{REVIEWER}', via=DecisionPath.COMMAND_LINE))"
+    )
+    maos.prefect("POST", f"/flow_runs/{run_id}/resume", {"run_input": {"decision": "approve", "reviewer": REVIEWER}})
+
+    def asked() -> list[tuple[str, str]] | None:
+        found = maos.rows(
+            f"SELECT step_id, status FROM agent_pending_actions WHERE run_id = '{run_id}' ORDER BY started_at"
+        )
+        suspended = maos.prefect("GET", f"/flow_runs/{run_id}")["state"]["name"] == "Suspended"
+        return [(str(step), str(status)) for step, status in found] if suspended and len(found) > 1 else None
+
+    assert wait_for(asked) == [("profile_data", "approved"), ("aggregate_metrics", "pending")]
