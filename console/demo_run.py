@@ -9,7 +9,7 @@ from console.approvals import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
 from console.prefect_api import run_page, start_run
-from console.run import check_request, entrypoint_of, read_request
+from console.run import checked_request, entrypoint_of, read_request
 from maos.actions import JsonObject
 from maos.approvals import Decision, DecisionPath, DecisionRequest
 from maos.runs import Run
@@ -32,8 +32,7 @@ def run_example(*, decide: bool) -> bool:
         decide: approve as the demo reviewer; otherwise wait until somebody decides.
     """
     entrypoint = entrypoint_of("generate_report")
-    request = read_request(entrypoint, _REQUEST)
-    check_request(entrypoint, request)
+    request = checked_request(entrypoint, read_request(entrypoint, _REQUEST))
     run_id = start_run(entrypoint.deployment, request)
     click.echo(f"\nRun {run_id}: {request.title}\n{run_page(run_id)}\n")
     sight = follow(run_id)

@@ -41,8 +41,7 @@ def run(
           --param dataset=orders.csv --param title=Orders --wait
     """
     chosen = entrypoint_of(entrypoint)
-    request = with_stored_dataset(read_request(chosen, request_file, org=org, params=params))
-    check_request(chosen, request)
+    request = checked_request(chosen, read_request(chosen, request_file, org=org, params=params))
     run_id = start_run(chosen.deployment, request)
     if as_json:
         print_json({"id": run_id, "entrypoint": entrypoint, "org": request.org, "page": run_page(run_id)})
@@ -112,19 +111,29 @@ def _field_of(param: str) -> tuple[str, Any]:
         return name, _absolute(text, Path.cwd())
     if name in {"measures", "dimensions"} and not text.startswith("["):
         return name, [part.strip() for part in text.split(",") if part.strip()]
-    return name, json.loads(text) if text.startswith("[") else text
+    return name, _list_of(name, text) if text.startswith("[") else text
+
+
+def _list_of(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise BadInput(name, text, 'a JSON list, such as ["north", "south"]') from None
 
 
 def _absolute(dataset: str, folder: Path) -> str:
     return dataset if "://" in dataset else str(folder / dataset)
 
 
-def check_request(entrypoint: Entrypoint, request: RunRequest) -> None:
-    """Refuse here and now what the run would refuse: nothing is created for it.
+def checked_request(entrypoint: Entrypoint, request: RunRequest) -> RunRequest:
+    """Refuse here and now what the run would refuse; return the request with its data set where the run may read it.
 
     Raises:
         BadInput: naming the field, the value and what is allowed.
         PlanRefused: with every fault of the plan.
     """
+    # First: nothing is copied for an organisation that does not exist, or for a stranger.
     admit(request)
-    check_plan(entrypoint.plan(request), actions())
+    stored = with_stored_dataset(request)
+    check_plan(entrypoint.plan(stored), actions())
+    return stored

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 
 from pydantic import BaseModel, ConfigDict
 
-from maos.actions import Actions
+from maos.actions import Actions, ActionSpec
 from maos.approvals import Approval
 from maos.autonomy import needs_approval
 from maos.plans import PlanStep, ready_steps
@@ -37,7 +37,7 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], fai
     if stopped := _stopped(ledger, failed):
         return Move() if busy else stopped
     ready = [step for step in ready_steps(run.plan, completed=ledger.finished.keys()) if step.id not in busy]
-    guarded = {step.id for step in ready if _is_guarded(run, step, actions)}
+    guarded = {step.id for step in ready if is_guarded(run, actions[step.action])}
     asked = {step_id: ledger.approvals[step_id] for step_id in guarded if step_id in ledger.approvals}
     start = tuple(step for step in ready if step.id not in guarded or _is_approved(asked.get(step.id)))
     open_gates = tuple(step for step in ready if step.id in guarded and _is_unasked(asked.get(step.id)))
@@ -48,8 +48,8 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], fai
     return Move(end=RunStatus.COMPLETED)
 
 
-def _is_guarded(run: Run, step: PlanStep, actions: Actions) -> bool:
-    spec = actions[step.action]
+def is_guarded(run: Run, spec: ActionSpec) -> bool:
+    """Say whether a person must approve this action in this run."""
     return needs_approval(run.autonomy, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt)
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from maos.actions import ActionSpec, JsonObject
 from maos.approvals import approval_payload
-from maos.autonomy import needs_approval
 from maos.canonical import digest_of
+from maos.frontier import is_guarded
 from maos.plans import PlanStep
 from maos.runs import Ledger, Run
 from tasks.catalogue import actions, rules_digest
@@ -31,12 +31,7 @@ class Payload:
     @property
     def guarded(self) -> bool:
         """Whether a person must approve it."""
-        return needs_approval(
-            self.run.autonomy,
-            self.spec.risk,
-            read_only=self.spec.read_only,
-            read_only_exempt=self.run.read_only_exempt,
-        )
+        return is_guarded(self.run, self.spec)
 
 
 def payload_of(run: Run, step_id: str, ledger: Ledger) -> Payload:

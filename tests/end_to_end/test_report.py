@@ -152,6 +152,7 @@ def _retry(maos: Maos, run_id: str) -> None:
         (("--param", "measures=profit"), "measures: 'profit' is not accepted; allowed: "),
         (("--param", "dimensions=colour"), "dimensions: 'colour' is not accepted; allowed: "),
         (("--param", "period_column=region"), "period_column: 'region' is not accepted; allowed: order_date"),
+        (("--param", "measures=[revenue"), "measures: '[revenue' is not accepted; allowed: a JSON list"),
         (("--param", "dataset=/nowhere.csv"), "dataset: '/nowhere.csv' is not accepted; allowed: "),
         (("--param", "autonomy=autonomous"), "autonomy: 'autonomous' is not accepted; allowed: semi_autonomous"),
         (("--param", "cost_cap_usd=-1"), "cost_cap_usd: '-1' is not accepted; allowed: "),
@@ -183,6 +184,16 @@ def test_a_data_set_of_the_user_is_copied_to_where_runs_may_read(maos: Maos, tmp
 
     plan = maos.rows(f"SELECT plan FROM orchestrator_runs WHERE id = '{run_id}'")[0][0]
     assert str(maos.home / "datasets" / "demo") in json.dumps(plan)
+
+
+def test_nothing_is_copied_for_an_organisation_that_does_not_exist(maos: Maos, tmp_path: Path) -> None:
+    own = tmp_path / "sales.csv"
+    own.write_text("day,shop,sales\n2026-01-01,north,10\n2026-02-01,south,20\n")
+    request = str(ROOT / "examples" / "generate_report" / "request.json")
+
+    maos.run("run", "generate_report", "--request", request, "--org", "ghost", "--param", f"dataset={own}", expect=2)
+
+    assert not (maos.home / "datasets" / "ghost").exists()
 
 
 def test_an_answer_decides_only_what_its_form_has_shown(maos: Maos) -> None:
