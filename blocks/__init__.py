@@ -5,5 +5,7 @@
 
 from blocks.claude import ClaudeEngine
 from blocks.dataset_downloads import DatasetDownloads
+from blocks.mail_server import MailServer
+from blocks.webhooks import Webhooks
 
-__all__ = ["ClaudeEngine", "DatasetDownloads"]
+__all__ = ["ClaudeEngine", "DatasetDownloads", "MailServer", "Webhooks"]

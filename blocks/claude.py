@@ -69,6 +69,10 @@ with engine.connect() as client:
         """Whether there is a key, in the block or in the settings."""
         return self.resolved_key() is not None
 
+    def within(self, seconds: float) -> "ClaudeEngine":
+        """Return the engine with a deadline over each call that is not later than this."""
+        return self.model_copy(update={"timeout_seconds": min(self.timeout_seconds, seconds)})
+
     def resolved_key(self) -> SecretStr | None:
         """Return the block's key, else the settings' key."""
         return self.api_key or load_settings().anthropic_api_key or None

@@ -1,7 +1,5 @@
-"""How data sets are fetched from the web: limits, and which hosts may be asked."""
+"""How data sets are fetched from the web, and within which limits."""
 
-import ipaddress
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,13 +9,10 @@ import httpx
 from prefect.blocks.core import Block
 from pydantic import Field
 
+from blocks.public_addresses import CheckedTransport, NotPublic, without_secrets
 from maos.errors import BadInput
 
 _MOST_REDIRECTS = 3
-# Networks whose last four bytes are an address of the old protocol, to which a translator would pass the call on.
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class DatasetDownloads(Block):
@@ -33,7 +28,7 @@ class DatasetDownloads(Block):
     def get_client(self, *, allow_private: bool = False) -> httpx.Client:
         """Return a client that connects to public addresses only, unless private ones are allowed."""
         return httpx.Client(
-            transport=_CheckedTransport(allow_private=allow_private),
+            transport=CheckedTransport(allow_private=allow_private),
             timeout=min(self.timeout_seconds, 30.0),
             follow_redirects=True,
             max_redirects=_MOST_REDIRECTS,
@@ -60,60 +55,10 @@ class DatasetDownloads(Block):
         for chunk in chunks:
             received += len(chunk)
             if received > self.max_bytes:
-                raise BadInput("dataset", _without_secrets(url), f"a file of at most {self.max_bytes:,} bytes")
+                raise BadInput("dataset", without_secrets(url), f"a file of at most {self.max_bytes:,} bytes")
             if time.monotonic() > deadline:
-                raise BadInput("dataset", _without_secrets(url), f"a file that arrives in {self.timeout_seconds:g} s")
+                raise BadInput("dataset", without_secrets(url), f"a file that arrives in {self.timeout_seconds:g} s")
             yield chunk
-
-
-class _CheckedTransport(httpx.HTTPTransport):
-    """Resolves a host once, checks what it resolved to, and connects to exactly that: also after a redirect."""
-
-    def __init__(self, *, allow_private: bool) -> None:
-        super().__init__()
-        self._allow_private = allow_private
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        address = _resolved(request.url, allow_private=self._allow_private)
-        # The name stays in the Host header and in the check of the certificate.
-        return super().handle_request(
-            httpx.Request(
-                request.method,
-                request.url.copy_with(host=str(address)),
-                headers=request.headers,
-                stream=request.stream,
-                extensions={**request.extensions, "sni_hostname": request.url.host},
-            )
-        )
-
-
-def _resolved(url: httpx.URL, *, allow_private: bool) -> Address:
-    try:
-        found = socket.getaddrinfo(url.host, url.port or url.scheme, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpx.ConnectError(f"the host {url.host} is not known") from error
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    if not allow_private and not all(is_public(address) for address in addresses):
-        raise BadInput("dataset", _without_secrets(str(url)), "an address on the public internet")
-    return addresses[0]
-
-
-def is_public(address: Address) -> bool:
-    """Say whether an address, and every address embedded in it, is on the public internet."""
-    return all(part.is_global and not part.is_multicast for part in (address, *_embedded(address)))
-
-
-def _embedded(address: Address) -> list[Address]:
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    teredo = address.teredo or ()
-    translated = any(address in network for network in _TRANSLATED)
-    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if translated else None
-    return [part for part in (address.ipv4_mapped, address.sixtofour, *teredo, last) if part is not None]
-
-
-def _without_secrets(url: str) -> str:
-    return str(httpx.URL(url).copy_with(query=None, fragment=None, username=None, password=None))
 
 
 _REASONS: tuple[tuple[type[httpx.HTTPError], str], ...] = (
@@ -129,6 +74,10 @@ def _refusing(url: str) -> Iterator[None]:
     """Turn what goes wrong on the network into a refusal of the address."""
     try:
         yield
+    except NotPublic as error:
+        raise BadInput(
+            "dataset", without_secrets(str(error.request.url)), "an address on the public internet"
+        ) from None
     except httpx.InvalidURL:
         raise BadInput("dataset", url.partition("?")[0][:200], "an http:// or https:// address") from None
     except httpx.HTTPStatusError as error:
@@ -139,4 +88,4 @@ def _refusing(url: str) -> Iterator[None]:
 
 
 def _refusal(url: str, reason: str) -> BadInput:
-    return BadInput("dataset", _without_secrets(url), f"an address that delivers a file ({reason})")
+    return BadInput("dataset", without_secrets(url), f"an address that delivers a file ({reason})")

@@ -17,9 +17,9 @@ from tasks.approvals import decide
 from tasks.ledger import find_run
 from tasks.reconciliation import reconcile_run
 
-_LIST = ("id", "org", "run_id", "step_id", "risk", "status", "initiator_id", "started_at", "expires_at")
+_LIST = ("id", "org", "run_id", "step_id", "kind", "risk", "status", "initiator_id", "started_at", "expires_at")
 _FACTS = ("id", "run_id", "step_id", "title", "risk", "cost_ceiling_usd", "initiator_id", "status", "expires_at")
-_DECIDED = ("decided_by", "decided_via", "decided_at", "identity_verified", "note", "digest")
+_DECIDED = ("choice", "decided_by", "decided_via", "decided_at", "identity_verified", "note", "digest")
 _NOTE_LIMIT = 2000
 
 
@@ -81,14 +81,16 @@ def show(approval: str, as_json: bool) -> None:
 @click.option("--as", "reviewer", required=True, metavar="EMAIL", help="Who decides.")
 @click.option("--code", help="One-time code of the reviewer, where one is enrolled.")
 @click.option("--note", help="Kept with the decision.")
-def approve(approval: str, reviewer: str, code: str | None, note: str | None) -> None:
+@click.option("--choice", help="Where the approval offers choices: which.")
+def approve(approval: str, reviewer: str, code: str | None, note: str | None, choice: str | None) -> None:
     """Approve an action; its run goes on.
 
     \b
-    Example:
+    Examples:
       maos approvals approve 3f2a --as reviewer@demo.example
+      maos approvals approve 3f2a --as reviewer@demo.example --choice again
     """
-    _decide(approval, Decision.APPROVE, reviewer=reviewer, code=code, note=note)
+    _decide(approval, Decision.APPROVE, reviewer=reviewer, code=code, note=note, choice=choice)
 
 
 @approvals.command()
@@ -106,11 +108,24 @@ def reject(approval: str, reviewer: str, code: str | None, note: str) -> None:
     _decide(approval, Decision.REJECT, reviewer=reviewer, code=code, note=note)
 
 
-def _decide(text: str, decision: Decision, *, reviewer: str, code: str | None, note: str | None) -> None:
+def _decide(
+    text: str,
+    decision: Decision,
+    *,
+    reviewer: str,
+    code: str | None,
+    note: str | None,
+    choice: str | None = None,
+) -> None:
     if note and len(note) > _NOTE_LIMIT:
         raise BadInput("--note", f"{len(note)} characters", f"at most {_NOTE_LIMIT}")
     request = DecisionRequest(
-        decision=decision, reviewer=reviewer.strip().lower(), note=note, code=code, via=DecisionPath.COMMAND_LINE
+        decision=decision,
+        reviewer=reviewer.strip().lower(),
+        note=note,
+        code=code,
+        choice=choice,
+        via=DecisionPath.COMMAND_LINE,
     )
     decided = decide_and_resume(approval_id_of(text), request)
     click.echo(f"{decided.step_id}: {decided.status.value} by {decided.decided_by}; the run goes on")
@@ -129,7 +144,7 @@ def decide_and_resume(approval_id: UUID, request: DecisionRequest) -> Approval:
     except DecisionRefused:
         _wake_if_decided_before(approval_id, request.reviewer)
         raise
-    if not resume(decided, request.reviewer):
+    if not _resume(decided, request.reviewer):
         reason = f"{decided.run_id} did not wake yet; the decision stands, give it again to wake the run"
         raise StackError("run", reason)
     return decided
@@ -149,4 +164,14 @@ def _wake_if_decided_before(approval_id: UUID, reviewer: str) -> None:
     with system_session() as session:
         approval = find_approval(approval_id, session=session)
     if approval and approval.decided_by == reviewer:
-        resume(approval, reviewer)
+        _resume(approval, reviewer)
+
+
+def _resume(approval: Approval, reviewer: str) -> bool:
+    return resume(approval.run_id, reviewer, picked_up=lambda: _is_consumed(approval.id))
+
+
+def _is_consumed(approval_id: UUID) -> bool:
+    with system_session() as session:
+        now = find_approval(approval_id, session=session)
+    return now is not None and now.consumed_at is not None

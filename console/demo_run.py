@@ -9,7 +9,7 @@ from console.approvals import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
 from console.prefect_api import run_page, start_run
-from console.run import checked_request, entrypoint_of, read_request
+from console.run import checked_request, read_request
 from maos.actions import JsonObject
 from maos.approvals import Decision, DecisionPath, DecisionRequest
 from maos.runs import Run
@@ -18,9 +18,11 @@ from maos.statuses import RunStatus
 from sql.audit import audit_of_run
 from sql.runs import run_row
 from sql.session import system_session
+from tasks.entrypoints import ENTRYPOINTS
 
 _REVIEWER = "reviewer@demo.example"
-_REQUEST = Path(__file__).parent.parent / "examples" / "generate_report" / "request.json"
+_ENTRYPOINT = "generate_report"
+_REQUEST = Path(__file__).parent.parent / "examples" / _ENTRYPOINT / "request.json"
 _AUDIT = ("sequence", "event", "actor", "step_id", "risk", "success", "summary")
 _LOOK_EVERY_SECONDS = 0.5
 
@@ -31,8 +33,8 @@ def run_example(*, decide: bool) -> bool:
     Args:
         decide: approve as the demo reviewer; otherwise wait until somebody decides.
     """
-    entrypoint = entrypoint_of("generate_report")
-    request = checked_request(entrypoint, read_request(entrypoint, _REQUEST))
+    entrypoint = ENTRYPOINTS[_ENTRYPOINT]
+    request = checked_request(_ENTRYPOINT, read_request(entrypoint, _REQUEST))
     run_id = start_run(entrypoint.deployment, request)
     click.echo(f"\nRun {run_id}: {request.title}\n{run_page(run_id)}\n")
     sight = follow(run_id)

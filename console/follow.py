@@ -88,7 +88,7 @@ def progress_table(sight: Sight) -> Table:
     rows = [
         {
             "step": step.id,
-            "agent": step.agent,
+            "agent": step.agent.name,
             "engine": step.engine.value,
             "status": "waits for a person" if step.id in waiting else "",
             **(attempt_row(newest[step.id]) if step.id in newest else {}),

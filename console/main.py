@@ -18,6 +18,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "down": ("console.stack:down", "Stop the embedded stack."),
     "status": ("console.stack:status", "Show the parts of the embedded stack."),
     "run": ("console.run:run", "Start a run through its deployment."),
+    "plan": ("console.plan:plan", "Show the plan of a request without running it."),
     "runs": ("console.runs:runs", "List and show runs."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List and verify the audit log."),

@@ -52,7 +52,7 @@ def table_of(rows: Iterable[Row], *, columns: Sequence[str], title: str = "") ->
     """Return a table with these columns."""
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
-        number = column in {"seconds", "tokens", "cost_usd"}
+        number = column in {"seconds", "tokens", "cost_usd", "ceiling_usd"}
         table.add_column(column, justify="right" if number else "left", no_wrap=column in _NEVER_CUT)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))

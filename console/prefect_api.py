@@ -1,6 +1,7 @@
 """What the command line asks of the Prefect API."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +10,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound
 
-from maos.approvals import Approval
 from maos.errors import BadInput, StackError
 from maos.requests import RunRequest
 from maos.settings import load_settings
-from sql.approvals import find_approval
-from sql.session import system_session
 from tasks.flow_runs import wake
 
 _RESUME_WITHIN_SECONDS = 30.0
@@ -73,23 +71,20 @@ def run_page(run_id: UUID) -> str:
     return f"{api.removesuffix('/').removesuffix('/api')}/runs/flow-run/{run_id}"
 
 
-def resume(approval: Approval, reviewer: str) -> bool:
-    """Wake the run of an approval that was decided in the ledger; return False when it did not wake in time.
+def resume(run_id: UUID, person: str, *, picked_up: Callable[[], bool]) -> bool:
+    """Wake a run that was decided on in the ledger; return False when it did not wake in time.
 
-    A run that has not suspended yet is waited for: it may have looked at the ledger just before the decision.
+    A run that has not suspended yet is waited for: it may have looked at the ledger just before.
+
+    Args:
+        picked_up: says whether the run has gone on by itself.
     """
     deadline = time.monotonic() + _RESUME_WITHIN_SECONDS
     while time.monotonic() < deadline:
-        state = state_of(approval.run_id)
-        if state is None or state.is_final() or _is_picked_up(approval):
+        state = state_of(run_id)
+        if state is None or state.is_final() or picked_up():
             return True
-        if state.is_paused() and wake(approval.run_id, reviewer):
+        if state.is_paused() and wake(run_id, person):
             return True
         time.sleep(_TRY_EVERY_SECONDS)
     return False
-
-
-def _is_picked_up(approval: Approval) -> bool:
-    with system_session() as session:
-        now = find_approval(approval.id, session=session)
-    return now is not None and now.consumed_at is not None

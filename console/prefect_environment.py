@@ -14,3 +14,5 @@ def point_prefect_at_server() -> None:
         os.environ["PREFECT_API_AUTH_STRING"] = settings.prefect_api_auth_string.get_secret_value()
     # One line on stderr is ours to write; Prefect's own log lines would stand between.
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "ERROR")
+    # The threads that send its events log under names of their own.
+    os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "ERROR")

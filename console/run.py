@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,33 @@ from console.follow import ended_well, follow
 from console.output import print_json
 from console.prefect_api import run_page, start_run
 from maos.errors import BadInput
-from maos.plans import check_plan
+from maos.plan_check import check_plan
+from maos.plans import Plan
 from maos.requests import RunRequest
+from tasks.admission import admit
 from tasks.catalogue import actions
-from tasks.entrypoints import ENTRYPOINTS, Entrypoint
-from tasks.runs import admit
+from tasks.entrypoints import ENTRYPOINTS, Entrypoint, plan_of
+from tasks.runs import retry_of
+
+Command = Callable[..., None]
+
+_REQUEST_OPTIONS: tuple[Callable[[Command], Command], ...] = (
+    click.argument("entrypoint"),
+    click.option("--request", "request_file", type=click.Path(path_type=Path), help="A JSON file with the request."),
+    click.option("--org", help="Organisation the run works for."),
+    click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="A field of the request; repeatable."),
+)
+
+
+def request_options(command: Command) -> Command:
+    """Give a command the entrypoint and the options that a request is put together from."""
+    for option in reversed(_REQUEST_OPTIONS):
+        command = option(command)
+    return command
 
 
 @click.command()
-@click.argument("entrypoint")
-@click.option("--request", "request_file", type=click.Path(path_type=Path), help="A JSON file with the request.")
-@click.option("--org", help="Organisation the run works for.")
-@click.option("--param", "params", multiple=True, metavar="KEY=VALUE", help="A field of the request; may be repeated.")
+@request_options
 @click.option("--wait", is_flag=True, help="Follow the run to its end or its gate.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def run(
@@ -40,8 +56,9 @@ def run(
       maos run generate_report --org demo --param initiator=author@demo.example \\
           --param dataset=orders.csv --param title=Orders --wait
     """
-    chosen = entrypoint_of(entrypoint)
-    request = checked_request(chosen, read_request(chosen, request_file, org=org, params=params))
+    name = name_of(entrypoint)
+    chosen = ENTRYPOINTS[name]
+    request = checked_request(name, read_request(chosen, request_file, org=org, params=params))
     run_id = start_run(chosen.deployment, request)
     if as_json:
         print_json({"id": run_id, "entrypoint": entrypoint, "org": request.org, "page": run_page(run_id)})
@@ -51,16 +68,16 @@ def run(
         sys.exit(0 if ended_well(follow(run_id, quiet=as_json)) else 1)
 
 
-def entrypoint_of(name: str) -> Entrypoint:
-    """Return the entrypoint of this name.
+def name_of(entrypoint: str) -> str:
+    """Return the name of an entrypoint, which may be written with dashes.
 
     Raises:
         BadInput: when it is not an approved one.
     """
-    chosen = ENTRYPOINTS.get(name.replace("-", "_"))
-    if chosen is None:
-        raise BadInput("entrypoint", name, ", ".join(ENTRYPOINTS))
-    return chosen
+    name = entrypoint.replace("-", "_")
+    if name not in ENTRYPOINTS:
+        raise BadInput("entrypoint", entrypoint, ", ".join(ENTRYPOINTS))
+    return name
 
 
 def read_request(
@@ -125,7 +142,7 @@ def _absolute(dataset: str, folder: Path) -> str:
     return dataset if "://" in dataset else str(folder / dataset)
 
 
-def checked_request(entrypoint: Entrypoint, request: RunRequest) -> RunRequest:
+def checked_request(name: str, request: RunRequest) -> RunRequest:
     """Refuse here and now what the run would refuse; return the request with its data set where the run may read it.
 
     Raises:
@@ -135,5 +152,18 @@ def checked_request(entrypoint: Entrypoint, request: RunRequest) -> RunRequest:
     # First: nothing is copied for an organisation that does not exist, or for a stranger.
     admit(request)
     stored = with_stored_dataset(request)
-    check_plan(entrypoint.plan(stored), actions())
+    checked_plan(name, stored)
     return stored
+
+
+def checked_plan(name: str, request: RunRequest) -> Plan:
+    """Return the plan that the run of an admitted request would have; its data set must be within reach.
+
+    Raises:
+        BadInput: naming the field, the value and what is allowed.
+        PlanRefused: with every fault of the plan.
+    """
+    retry = retry_of(request)
+    plan = retry.plan if retry else plan_of(name, request)
+    check_plan(plan, actions())
+    return plan

@@ -1,4 +1,4 @@
-"""`maos runs`: list and show runs."""
+"""`maos runs`: list and show runs; hold, release, cancel and retry them."""
 
 from typing import Any
 
@@ -9,20 +9,42 @@ from console.ids import run_id_of
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
 from console.prefect_api import run_page
+from console.run_control import cancel, hold, release, retry
 from maos.statuses import RunStatus
 from sql.approvals import approvals_of_run
+from sql.effects import effects_of_run
 from sql.invocations import list_invocations
+from sql.plan_revisions import revisions_of_run
 from sql.runs import RunFilter, list_runs, run_row
 from sql.session import system_session
 
 _LIST = ("id", "org", "entrypoint", "title", "status", "started_at", "completed_at")
-_FACTS = ("id", "title", "entrypoint", "initiator_id", "status", "autonomy", "rehearsal", "attempt", "error_summary")
-_APPROVALS = ("id", "step_id", "risk", "status", "decided_by", "decided_at", "note")
+_FACTS = (
+    "id",
+    "title",
+    "entrypoint",
+    "initiator_id",
+    "status",
+    "held_by",
+    "autonomy",
+    "rehearsal",
+    "attempt",
+    "recoveries",
+    "parent_run_id",
+    "error_summary",
+)
+_EFFECTS = ("step_id", "kind", "status", "idempotency_key", "intentions", "confirmed_by", "settled_at")
+_REVISIONS = ("revision", "plan_digest", "reason", "recorded_at")
+_APPROVALS = ("id", "step_id", "kind", "risk", "status", "decided_by", "decided_at", "note")
 
 
 @click.group()
 def runs() -> None:
-    """List and show runs."""
+    """List and show runs; hold, release, cancel and retry them."""
+
+
+for command in (hold, release, cancel, retry):
+    runs.add_command(command)
 
 
 @runs.command("list")
@@ -62,10 +84,16 @@ def show(run_id: str, as_json: bool) -> None:
         row: dict[str, Any] = run_row(found, session=session).model_dump()
         attempts = list_invocations(found, session=session)
         asked = [approval.model_dump() for approval in approvals_of_run(found, session=session)]
+        effects = [effect.model_dump() for effect in effects_of_run(found, session=session)]
+        revisions = [revision.model_dump() for revision in revisions_of_run(found, session=session)]
     if as_json:
-        print_json(row | {"invocations": [attempt.model_dump() for attempt in attempts], "approvals": asked})
+        parts = {"approvals": asked, "effects": effects, "plan_revisions": revisions}
+        print_json(row | {"invocations": [attempt.model_dump() for attempt in attempts], **parts})
         return
     console().print(table_of([{"": name, " ": row[name]} for name in _FACTS], columns=("", " ")))
     console().print(table_of([attempt_row(attempt) for attempt in attempts], columns=COLUMNS, title="attempts"))
     print_rows(asked, as_json=False, columns=_APPROVALS, title="approvals")
+    print_rows(effects, as_json=False, columns=_EFFECTS, title="effects")
+    if len(revisions) > 1:
+        print_rows(revisions, as_json=False, columns=_REVISIONS, title="plan revisions")
     click.echo(f"Prefect: {run_page(found)}")

@@ -8,16 +8,17 @@ from prefect.input import RunInput
 from prefect.runtime import deployment
 from pydantic import BaseModel, Field
 
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown
-from maos.errors import DecisionRefused
-from maos.runs import Run
-from maos.statuses import ApprovalStatus
+from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown, hold_as_markdown
+from maos.errors import BadInput, DecisionRefused
+from maos.runs import GateKind, Run
 from tasks.approvals import close_gate_round, decide
-from tasks.ledger import read_ledger, reread
+from tasks.holds import release_run
+from tasks.ledger import reread, survey
 from tasks.runs import pause_run, wake_run
 
 # Prefect's own time-out is only a backstop: ours is checked first, and records who and why.
 _BACKSTOP = timedelta(days=1)
+_LONGEST_HOLD = timedelta(days=365)
 
 
 class FormDecision(StrEnum):
@@ -28,11 +29,22 @@ class FormDecision(StrEnum):
     RECORDED = "already recorded"
 
 
+class FormChoice(StrEnum):
+    """What is chosen by approving an action that offers choices."""
+
+    NONE = "none"
+    AGAIN = "again"
+    DONE = "done"
+    PINNED = "pinned"
+    REBUILD = "rebuild"
+
+
 class ActionDecision(BaseModel):
     """The decision of one action, where it differs from the others."""
 
     step: str = Field(description="The step, as shown above.")
     decision: Decision
+    choice: FormChoice = FormChoice.NONE
 
 
 class ApprovalForm(RunInput):
@@ -41,6 +53,9 @@ class ApprovalForm(RunInput):
     decision: FormDecision = Field(description="Applies to every action above. Rejecting takes a note.")
     reviewer: str = Field(description="Your email address.")
     note: str = Field(default="", max_length=2000, description="Why; kept with the decision.")
+    choice: FormChoice = Field(
+        default=FormChoice.NONE, description="Only where an action above offers choices: which, when you approve."
+    )
     other_decisions: list[ActionDecision] = Field(
         default_factory=list, description="Only where several actions are shown and some are decided differently."
     )
@@ -51,10 +66,17 @@ def wait_for_decisions(run: Run, waiting: tuple[Approval, ...]) -> Run:
 
     A deployed run suspends: its process ends here, and a new one comes by again from the flow's first line.
     """
-    pause_run(run)
-    refusal = _submit(_ask(run, waiting), waiting)
-    close_gate_round(run, refusal)
-    return wake_run(reread(run.id, run.org_id))
+    pause_run(run, GateKind.APPROVALS)
+    last = max(approval.expires_at for approval in waiting)
+    shown = approvals_as_markdown(waiting, refusal=run.gate_refusal)
+    return _go_on(run, _submit(_ask(run, shown, last - datetime.now(UTC) + _BACKSTOP), waiting))
+
+
+def wait_while_held(run: Run) -> Run:
+    """Wait until the run is released, without a process where it is deployed."""
+    pause_run(run, GateKind.HOLD)
+    shown = hold_as_markdown(run.held_by or "nobody", refusal=run.gate_refusal)
+    return _go_on(run, _release(run, _ask(run, shown, _LONGEST_HOLD)))
 
 
 def read_answer(run: Run) -> Run:
@@ -63,19 +85,22 @@ def read_answer(run: Run) -> Run:
     Nothing has run since the form was shown, so what waits now is what the form has shown; read any later, the answer
     could decide an action that nobody has seen.
     """
-    approvals = read_ledger(run).approvals.values()
-    waiting = tuple(approval for approval in approvals if approval.status is ApprovalStatus.PENDING)
-    if waiting:
-        return wait_for_decisions(run, waiting)
-    close_gate_round(run, None)
-    return wake_run(run)
+    if run.gate_kind is GateKind.HOLD:
+        return wait_while_held(run)
+    _, ledger = survey(run)
+    if ledger.waiting:
+        return wait_for_decisions(run, ledger.waiting)
+    return _go_on(run, None)
 
 
-def _ask(run: Run, waiting: tuple[Approval, ...]) -> ApprovalForm:
-    form = ApprovalForm.with_initial_data(description=approvals_as_markdown(waiting, refusal=run.gate_refusal))
-    last = max(approval.expires_at for approval in waiting)
-    timeout = int((last - datetime.now(UTC) + _BACKSTOP).total_seconds())
-    key = f"gate-{run.gate_round}"
+def _go_on(run: Run, refusal: str | None) -> Run:
+    close_gate_round(run, refusal)
+    return wake_run(reread(run.id, run.org_id, run.epoch))
+
+
+def _ask(run: Run, description: str, lasting: timedelta) -> ApprovalForm:
+    form = ApprovalForm.with_initial_data(description=description)
+    key, timeout = f"gate-{run.gate_round}", int(lasting.total_seconds())
     if deployment.id:
         return suspend_flow_run(wait_for_input=form, key=key, timeout=timeout)
     return pause_flow_run(wait_for_input=form, key=key, timeout=timeout, poll_interval=1)
@@ -85,15 +110,36 @@ def _submit(answer: ApprovalForm, waiting: tuple[Approval, ...]) -> str | None:
     if answer.decision is FormDecision.RECORDED:
         return None
     refusals = []
-    others = {other.step: other.decision for other in answer.other_decisions}
     for approval in waiting:
-        decision = others.get(approval.step_id, Decision(answer.decision.value))
-        request = DecisionRequest(
-            decision=decision, reviewer=answer.reviewer.strip().lower(), note=answer.note or None, via=DecisionPath.FORM
-        )
         try:
-            decide(approval.id, request)
+            decide(approval.id, _request(answer, approval))
         except DecisionRefused as refused:
             get_run_logger().warning("a decision was refused: %s", refused)
             refusals.append(str(refused))
     return "; ".join(refusals) or None
+
+
+def _request(answer: ApprovalForm, approval: Approval) -> DecisionRequest:
+    other = next((each for each in answer.other_decisions if each.step == approval.step_id), None)
+    choice = other.choice if other else answer.choice
+    return DecisionRequest(
+        decision=other.decision if other else Decision(answer.decision.value),
+        reviewer=answer.reviewer.strip().lower(),
+        note=answer.note or None,
+        # One form for all: a choice that is meant for another action is not held against this one.
+        choice=choice.value if choice is not FormChoice.NONE and approval.choices else None,
+        via=DecisionPath.FORM,
+    )
+
+
+def _release(run: Run, answer: ApprovalForm) -> str | None:
+    if answer.decision is FormDecision.RECORDED:
+        return None
+    if answer.decision is FormDecision.REJECT:
+        return "the run stays held; to end it, cancel it"
+    try:
+        release_run(run, answer.reviewer.strip().lower())
+    except BadInput as refused:
+        get_run_logger().warning("a release was refused: %s", refused)
+        return str(refused)
+    return None

@@ -5,30 +5,37 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture, as_completed
-from prefect.runtime import flow_run
+from prefect.runtime import deployment, flow_run
 from prefect.states import Cancelled, Completed
 
-from flows.approvals import read_answer, wait_for_decisions
-from maos.errors import ApprovalInvalid, RunFailed
+from flows.approvals import read_answer, wait_for_decisions, wait_while_held
+from flows.drifts import settle_drift
+from maos.errors import ApprovalInvalid, EngineFailure, InputMismatch, LeaseLost, RunFailed, StackError
 from maos.frontier import Move, next_move
+from maos.plan_looks import looks_of
 from maos.plans import PlanStep
 from maos.requests import RunRequest
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
+from tasks.admission import admit
 from tasks.approvals import open_gate, void_approval
-from tasks.artifacts import label_run, show_costs, show_plan
-from tasks.attempts import error_for_clients
+from tasks.artifacts import label_run, show_costs
 from tasks.catalogue import actions
 from tasks.dispatch import ENGINE_TASKS
-from tasks.entrypoints import ENTRYPOINTS
-from tasks.ledger import find_run, read_ledger, reread
-from tasks.runs import admit, close_run, open_run, wake_run
+from tasks.entrypoints import plan_of
+from tasks.failures import settle_failure
+from tasks.leases import holding, leave, take_lease
+from tasks.ledger import find_run, reread, survey
+from tasks.options import retry_options
+from tasks.plan_artifacts import PlanPicture, show_plan
+from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
 from tasks.steps import StepOrder
 
 Flight = PrefectFuture[Any]
+End = RunResult | State[Any]
 
 
-def conduct(entrypoint: str, request: RunRequest) -> RunResult | State[Any]:
+def conduct(entrypoint: str, request: RunRequest) -> End:
     """Open the run, or take it up where its ledger stands, and execute its plan.
 
     The plan is made only when the run is opened: a run keeps the plan it began with.
@@ -37,68 +44,104 @@ def conduct(entrypoint: str, request: RunRequest) -> RunResult | State[Any]:
         BadInput: before anything is written or spent.
         RunFailed: when a step failed for good.
     """
+    try:
+        return _conduct(entrypoint, request)
+    except LeaseLost:
+        leave(deployed=bool(deployment.id))
+        raise
+
+
+def _conduct(entrypoint: str, request: RunRequest) -> End:
     run_id = UUID(flow_run.get_id())
     known = find_run(run_id)
     if known and known.status is RunStatus.COMPLETED:
-        return close_run(known, RunStatus.COMPLETED)
-    if known:
-        return execute_plan(read_answer(known) if known.status is RunStatus.PAUSED else wake_run(known))
+        return result_of_completed(known)
+    run = take_lease(known) if known else _open(run_id, entrypoint, request)
+    with holding(run):
+        if known is None:
+            label_run(run)
+            show_plan(run)
+            return execute_plan(run)
+        run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
+        run, refusal = settle_drift(run)
+        return _end(run, refusal) if refusal else execute_plan(run)
+
+
+def _open(run_id: UUID, entrypoint: str, request: RunRequest) -> Run:
     org_id = admit(request)
-    open_run(run_id, entrypoint, request, ENTRYPOINTS[entrypoint].plan(request))
+    retry = retry_of(request)
+    plan = retry.plan if retry else plan_of(entrypoint, request)
+    open_run(run_id, Opening(entrypoint, request, plan, retry))
     # Read anew: Prefect would draw an edge from the task that returned it to every step.
-    run = reread(run_id, org_id)
-    label_run(run)
-    show_plan(run)
-    return execute_plan(run)
+    return reread(run_id, org_id, epoch=1)
 
 
-def execute_plan(run: Run) -> RunResult | State[Any]:
+def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
-    failed: dict[str, str] = {}
+    picture = PlanPicture(run)
     while True:
-        ledger = read_ledger(run)
-        move = next_move(run, ledger, actions(), busy=flights.keys(), failed=failed)
+        run, ledger = survey(run)
+        move = next_move(run, ledger, actions(), busy=flights.keys())
         if move.end:
+            picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
-        for step in move.open_gates:
-            open_gate(run, step.id)
+        if move.skip:
+            skip_steps(run, dict(move.skip))
+            continue
+        _open_gates(run, move)
         for step in move.start:
             flights[step.id] = _start(run, step, ledger)
-        if move.wait_for:
+        picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=bool(move.hold or move.wait_for))
+        if move.hold:
+            run = wait_while_held(run)
+        elif move.wait_for:
             run = wait_for_decisions(run, move.wait_for)
         elif flights and not move.open_gates:
-            failed |= _land_one(run, flights)
+            _land_one(run, flights)
+
+
+def _open_gates(run: Run, move: Move) -> None:
+    for step in move.open_gates:
+        try:
+            open_gate(run, step.id)
+        except (InputMismatch, EngineFailure) as error:
+            # What nobody can be shown, nobody can approve.
+            settle_failure(run, step.id, error)
 
 
 def _start(run: Run, step: PlanStep, ledger: Ledger) -> Flight:
-    order = StepOrder(run_id=run.id, org_id=run.org_id, step_id=step.id)
-    task = ENGINE_TASKS[step.engine].with_options(task_run_name=step.id)
-    edges = [_edge(name, ledger) for name in sorted(step.depends_on)]
+    order = StepOrder(run_id=run.id, org_id=run.org_id, epoch=run.epoch, step_id=step.id)
+    tried = ledger.failed[step.id].tries if step.id in ledger.failed else 0
+    task = ENGINE_TASKS[step.engine].with_options(task_run_name=step.id, **retry_options(step, tried=tried))
+    edges = [_edge(ledger.finished[name]) for name in sorted(step.depends_on & ledger.finished.keys())]
     return task.submit(order, wait_for=edges, return_state=False)
 
 
-def _edge(step_id: str, ledger: Ledger) -> State[Any]:
+def _edge(task_run_id: UUID | None) -> State[Any]:
     # A finished state with the task run's id draws the edge, also to a task run of an earlier process.
     state: State[Any] = Completed(data=True)
-    state.state_details.task_run_id = ledger.finished[step_id].task_run_id
+    state.state_details.task_run_id = task_run_id
     return state
 
 
-def _land_one(run: Run, flights: dict[str, Flight]) -> dict[str, str]:
+def _land_one(run: Run, flights: dict[str, Flight]) -> None:
     landed = next(as_completed(list(flights.values())))
     step_id = next(name for name, flight in flights.items() if flight is landed)
     del flights[step_id]
     # Until it is waited for, a future tells the state that Prefect had recorded last.
     landed.wait()
     error = landed.state.result(raise_on_failure=False)
+    if isinstance(error, LeaseLost | StackError):
+        # Not the step's failure: the run is another's, or its ledger is out of reach and it goes on from there later.
+        raise error
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
-        return {}
-    return {step_id: error_for_clients(error)} if isinstance(error, BaseException) else {}
+    elif isinstance(error, BaseException):
+        settle_failure(run, step_id, error)
 
 
-def _end(run: Run, move: Move) -> RunResult | State[Any]:
+def _end(run: Run, move: Move) -> End:
     result = close_run(run, move.end or RunStatus.FAILED, move.reason)
     show_costs(run)
     if result.status is RunStatus.FAILED:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.effects import Effect
 from maos.engines import EngineType
 from maos.risk import RiskLevel
 
@@ -22,8 +23,15 @@ class ActionSpec(BaseModel):
     risk: RiskLevel
     title: str = Field(description="What will happen, as a sentence for a reviewer.")
     parameters: type[BaseModel] = Field(description="The schema of the action's parameters.")
-    inputs: frozenset[str] = Field(default=frozenset(), description="Names of the outcomes the action needs.")
+    # Any: models, unions and plain types alike; what a step reads is validated into it.
+    inputs: Mapping[str, Any] = Field(default_factory=dict, description="The type of each outcome the action needs.")
+    open_inputs: bool = Field(default=False, description="Whether it takes further inputs under names of the plan's.")
+    output: type[BaseModel] | None = Field(default=None, description="The model of its output, where it has one.")
     read_only: bool = Field(default=False, description="Whether the action changes nothing outside the run.")
+    always_asks: bool = Field(default=False, description="Whether a person decides, whatever the autonomy.")
+    effect: Effect | None = Field(default=None, description="What it does to the world outside, if anything.")
+    proposes_steps: bool = Field(default=False, description="Whether its outcome may add steps to the plan.")
+    timeout_seconds: float = Field(default=600.0, gt=0, description="Longest that one try may take, by default.")
 
 
 class ArtifactRef(BaseModel):
@@ -45,6 +53,7 @@ class StepOutcome(BaseModel):
     output: JsonObject = Field(description="What later steps read; plain JSON.")
     summary: str = Field(description="One sentence for people, safe for clients.")
     artifacts: tuple[ArtifactRef, ...] = ()
+    proposed_steps: tuple[JsonObject, ...] = Field(default=(), description="Steps to add to the plan.")
 
 
 Actions = Mapping[str, ActionSpec]

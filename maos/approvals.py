@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
 from maos.canonical import canonical_json, digest_of
+from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.plans import PlanStep
 from maos.risk import RiskLevel
@@ -40,6 +41,36 @@ class DecisionPath(StrEnum):
 
     FORM = "form"
     COMMAND_LINE = "command_line"
+
+
+class ApprovalKind(StrEnum):
+    """What is decided: an action before it runs, the fate of an effect, or a run that wakes up under other code."""
+
+    ACTION = "action"
+    IN_DOUBT = "in_doubt"
+    NEEDS_DECISION = "needs_decision"
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What an approval of this kind chooses between; none where approving says it all."""
+        return _CHOICES[self]
+
+
+class VersionChoice(StrEnum):
+    """How a run goes on that wakes up under other code or rules; rejecting cancels it."""
+
+    PINNED = "pinned"
+    REBUILD = "rebuild"
+
+
+_CHOICES: dict[ApprovalKind, tuple[str, ...]] = {
+    ApprovalKind.ACTION: (),
+    ApprovalKind.IN_DOUBT: tuple(DoubtChoice),
+    ApprovalKind.NEEDS_DECISION: tuple(VersionChoice),
+}
+
+# The step of a decision that concerns the run as a whole: no step can be called so.
+WHOLE_RUN = "(run)"
 
 
 class ApprovalPolicy(BaseModel):
@@ -78,6 +109,13 @@ class Approval(BaseModel):
     decided_at: datetime | None = None
     note: str | None = None
     consumed_at: datetime | None = None
+    kind: ApprovalKind = ApprovalKind.ACTION
+    choice: str | None = None
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What approving it chooses between; none where approving says it all."""
+        return tuple(self.payload.get("choices", self.kind.choices)) if self.kind.choices else ()
 
 
 class DecisionRequest(BaseModel):
@@ -89,6 +127,7 @@ class DecisionRequest(BaseModel):
     reviewer: str = Field(description="Email address of the person who decides.")
     note: str | None = Field(default=None, max_length=2000)
     code: str | None = Field(default=None, description="One-time code of the reviewer.")
+    choice: str | None = Field(default=None, description="Where an approval offers choices: which.")
     via: DecisionPath
 
 
@@ -103,7 +142,7 @@ def approval_payload(
     """
     return {
         "step": step.id,
-        "agent": step.agent,
+        "agent": step.agent.model_dump(mode="json"),
         "engine": step.engine.value,
         "action": step.action,
         "parameters": parameters,
@@ -131,7 +170,15 @@ def refusal_of(approval: Approval, request: DecisionRequest, *, roles: Set[str],
         return f"{request.reviewer} has no one-time code enrolled; leave the code out"
     if request.decision is Decision.REJECT and not (request.note or "").strip():
         return "rejecting takes a note that says why"
-    return None
+    return _choice_refusal(approval, request)
+
+
+def _choice_refusal(approval: Approval, request: DecisionRequest) -> str | None:
+    if request.decision is Decision.REJECT or request.choice in (approval.choices or (None,)):
+        return None
+    if not approval.choices:
+        return f"this approval offers no choice; leave {request.choice!r} out"
+    return f"approving takes a choice: {' or '.join(approval.choices)}"
 
 
 def parameters_as_markdown(parameters: JsonObject) -> str:
@@ -147,13 +194,23 @@ def as_code(text: str) -> str:
 
 def approvals_as_markdown(approvals: Sequence[Approval], *, refusal: str | None) -> str:
     """Return what a reviewer reads above the form: why the last answer was refused, then each open action."""
-    parts = [f"> **Your last answer was refused:** {as_code(refusal)}\n"] if refusal else []
-    return "\n".join([*parts, *(_as_markdown(approval) for approval in approvals)])
+    return "\n".join([*_refusal_in_words(refusal), *(_as_markdown(approval) for approval in approvals)])
+
+
+def hold_as_markdown(held_by: str, *, refusal: str | None) -> str:
+    """Return what an operator reads above the form of a run that is held."""
+    words = f"## The run is held\n\nBy {as_code(held_by)}, before its next step. Approve to let it go on.\n"
+    return "\n".join([*_refusal_in_words(refusal), words])
+
+
+def _refusal_in_words(refusal: str | None) -> list[str]:
+    return [f"> **Your last answer was refused:** {as_code(refusal)}\n"] if refusal else []
 
 
 def _as_markdown(approval: Approval) -> str:
     facts = {
         "step": as_code(approval.step_id),
+        **_choices_in_words(approval),
         "risk": _RISK_IN_COLOUR[approval.risk],
         "engine": approval.engine.label,
         "cost at most": f"{approval.cost_ceiling_usd.normalize():f} USD",
@@ -164,6 +221,10 @@ def _as_markdown(approval: Approval) -> str:
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return f"## {approval.title}\n\n| | |\n|---|---|\n{table}\n\n{approval.preview}\n"
+
+
+def _choices_in_words(approval: Approval) -> dict[str, str]:
+    return {"choice, when you approve": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
 
 
 _RISK_IN_COLOUR: Mapping[RiskLevel, str] = {

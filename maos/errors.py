@@ -8,6 +8,9 @@ MaosError
 ├── DecisionRefused        an approval could not be decided as asked
 ├── ApprovalInvalid        what was approved is not what would run; opens a new gate
 ├── BudgetExceeded         a reservation would pass a limit
+├── InputMismatch          what a step reads does not fit what it needs
+├── EffectInDoubt          whether an effect happened is not known; a person is asked
+├── LeaseLost              another process executes the run; this one must stop
 ├── RunFailed              a run ended without its result
 ├── EngineFailure          an engine did not deliver; says whether to retry
 └── StackError             a part of the embedded stack does not start or answer
@@ -100,6 +103,40 @@ class BudgetExceeded(MaosError):
         return f"step {self.step_id!r} could cost {self.needed} USD; the {self.scope} budget has {self.left} USD left"
 
 
+class InputMismatch(MaosError):
+    """What a step reads from earlier outcomes does not fit what its action needs."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"input {self.name!r}: {self.reason}"
+
+
+class EffectInDoubt(MaosError):
+    """An effect was begun and its end is not known: it may have happened."""
+
+    def __init__(self, step_id: str) -> None:
+        super().__init__(step_id)
+        self.step_id = step_id
+
+    def __str__(self) -> str:
+        return f"step {self.step_id!r}: whether its effect happened is not known"
+
+
+class LeaseLost(MaosError):
+    """Another process has taken the run over, or the run has its end: nothing more may be written."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} is no longer this process's"
+
+
 class RunFailed(MaosError):
     """A run ended without its result; the reason is safe for clients."""
 
@@ -128,6 +165,12 @@ class FailureKind(StrEnum):
     TRUNCATED = "truncated"
     UNUSABLE_OUTPUT = "unusable_output"
     SERVICE_ERROR = "service_error"
+    # Before the engine was reached.
+    REFUSED = "refused"
+    BUDGET = "budget"
+    INPUTS = "inputs"
+    # The flow process ended while the engine worked: no verdict on the step.
+    PROCESS_DIED = "process_died"
 
 
 _RETRYABLE = frozenset(
@@ -139,6 +182,11 @@ _RETRYABLE = frozenset(
         FailureKind.INTERRUPTED,
     }
 )
+
+
+def is_retryable(kind: FailureKind) -> bool:
+    """Say whether another attempt may succeed after such a failure."""
+    return kind in _RETRYABLE
 
 
 class EngineFailure(MaosError):
@@ -160,7 +208,7 @@ class EngineFailure(MaosError):
     @property
     def retryable(self) -> bool:
         """Whether another attempt may succeed."""
-        return self.kind in _RETRYABLE
+        return is_retryable(self.kind)
 
     def __str__(self) -> str:
         return f"{self.kind.value}: {self.detail}"

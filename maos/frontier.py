@@ -1,15 +1,19 @@
 """What a run does next, read from its plan and its ledger."""
 
 from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
-from maos.approvals import Approval
+from maos.approvals import Approval, ApprovalKind
 from maos.autonomy import needs_approval
-from maos.plans import PlanStep, ready_steps
-from maos.runs import Ledger, Run
+from maos.errors import is_retryable
+from maos.plans import OnFailure, OnReject, PlanStep
+from maos.runs import FailedStep, Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
+
+_REFUSED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED})
 
 
 class Move(BaseModel):
@@ -19,58 +23,156 @@ class Move(BaseModel):
 
     start: tuple[PlanStep, ...] = ()
     open_gates: tuple[PlanStep, ...] = ()
+    skip: Mapping[str, str] = Field(default_factory=dict, description="Why each step that is to be skipped is.")
     wait_for: tuple[Approval, ...] = ()
+    hold: bool = False
     end: RunStatus | None = None
     reason: str | None = None
 
 
-def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], failed: Mapping[str, str]) -> Move:
+def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str]) -> Move:
     """Decide what happens next.
 
-    A failed or rejected step ends the run once nothing is under way; a run waits for a person only when nothing else
-    can run (the frontier).
+    A step that failed for good or was rejected ends the run, once nothing is under way, unless its policy says
+    otherwise; a run waits for a person only when nothing else can run (the frontier).
 
     Args:
         busy: steps that are under way in this process.
-        failed: error summary of each step that failed for good in this process.
     """
-    if stopped := _stopped(ledger, failed):
+    view = _View(run, ledger, actions)
+    if stopped := _stopped(view, busy):
         return Move() if busy else stopped
-    ready = [step for step in ready_steps(run.plan, completed=ledger.finished.keys()) if step.id not in busy]
-    guarded = {step.id for step in ready if is_guarded(run, actions[step.action])}
-    asked = {step_id: ledger.approvals[step_id] for step_id in guarded if step_id in ledger.approvals}
-    start = tuple(step for step in ready if step.id not in guarded or _is_approved(asked.get(step.id)))
-    open_gates = tuple(step for step in ready if step.id in guarded and _is_unasked(asked.get(step.id)))
+    if run.held_by:
+        return Move(hold=not busy)
+    if skip := _doomed(view):
+        return Move(skip=skip)
+    ready = [step for step in run.plan.steps if step.id not in busy and view.is_ready(step)]
+    open_gates = tuple(step for step in ready if view.is_unasked(step))
+    free = tuple(step for step in ready if view.is_free(step))
+    start = free[: max(0, run.plan.parallelism - len(busy))]
     if start or open_gates or busy:
         return Move(start=start, open_gates=open_gates)
-    if asked:
-        return Move(wait_for=tuple(asked[step.id] for step in ready if step.id in asked))
-    return Move(end=RunStatus.COMPLETED)
+    if waiting := tuple(ledger.approvals[step.id] for step in ready):
+        return Move(wait_for=waiting)
+    return _ended(view)
 
 
 def is_guarded(run: Run, spec: ActionSpec) -> bool:
     """Say whether a person must approve this action in this run."""
-    return needs_approval(run.autonomy, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt)
+    return spec.always_asks or needs_approval(
+        run.autonomy, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt
+    )
 
 
-def _is_approved(approval: Approval | None) -> bool:
-    return approval is not None and approval.status is ApprovalStatus.APPROVED
+def has_failed(step: PlanStep, failure: FailedStep) -> bool:
+    """Say whether a step has failed for good: its failure promises nothing, or its tries are used up."""
+    return not is_retryable(failure.kind) or failure.tries >= step.retry.attempts
 
 
-def _is_unasked(approval: Approval | None) -> bool:
-    # A cancelled approval no longer covers what would run: the person is asked anew.
-    return approval is None or approval.status is ApprovalStatus.CANCELLED
+@dataclass(frozen=True)
+class _View:
+    """A plan beside its ledger."""
 
+    run: Run
+    ledger: Ledger
+    actions: Actions
 
-def _stopped(ledger: Ledger, failed: Mapping[str, str]) -> Move | None:
-    # A step whose outcome is in the ledger is done, whatever went wrong after it was written.
-    unfinished = [step_id for step_id in failed if step_id not in ledger.finished]
-    if unfinished:
-        return Move(end=RunStatus.FAILED, reason=f"step {unfinished[0]!r} failed: {failed[unfinished[0]]}")
-    for step_id, approval in ledger.approvals.items():
-        if approval.status is ApprovalStatus.REJECTED:
-            note = f": {approval.note}" if approval.note else ""
-            return Move(end=RunStatus.CANCELLED, reason=f"step {step_id!r} was rejected by {approval.decided_by}{note}")
+    def has_failed(self, step: PlanStep) -> bool:
+        # A step whose outcome is in the ledger is done, whatever went wrong before or after it was written.
+        failure = self.ledger.failed.get(step.id)
+        return failure is not None and step.id not in self.ledger.finished and has_failed(step, failure)
+
+    def refusal(self, step: PlanStep) -> str | None:
+        """Say who refused a step that is not done, if anybody did."""
+        approval = self.ledger.approvals.get(step.id)
+        if step.id in self.ledger.finished or approval is None or approval.status not in _REFUSED:
+            return None
         if approval.status is ApprovalStatus.EXPIRED:
-            return Move(end=RunStatus.CANCELLED, reason=f"the approval of step {step_id!r} expired undecided")
+            return f"the approval of step {step.id!r} expired undecided"
+        note = f": {approval.note}" if approval.note else ""
+        return f"step {step.id!r} was rejected by {approval.decided_by}{note}"
+
+    def is_satisfied(self, name: str) -> bool:
+        if name in self.ledger.finished:
+            return True
+        step = self.run.plan.step(name)
+        return step.on_failure is OnFailure.CONTINUE and self.has_failed(step)
+
+    def is_settled(self, step: PlanStep) -> bool:
+        return step.id in self.ledger.finished or step.id in self.ledger.skipped or self.has_failed(step)
+
+    def is_ready(self, step: PlanStep) -> bool:
+        return not self.is_settled(step) and all(map(self.is_satisfied, step.depends_on))
+
+    def kind_asked(self, step: PlanStep) -> ApprovalKind | None:
+        """Return what a person has to decide before the step starts, if anything."""
+        if step.id in self.ledger.in_doubt:
+            return ApprovalKind.IN_DOUBT
+        return ApprovalKind.ACTION if is_guarded(self.run, self.actions[step.action]) else None
+
+    def is_free(self, step: PlanStep) -> bool:
+        kind = self.kind_asked(step)
+        return kind is None or self._status(step, kind) is ApprovalStatus.APPROVED
+
+    def is_unasked(self, step: PlanStep) -> bool:
+        # A cancelled approval no longer covers what would run: the person is asked anew.
+        kind = self.kind_asked(step)
+        return kind is not None and self._status(step, kind) in {None, ApprovalStatus.CANCELLED}
+
+    def _status(self, step: PlanStep, kind: ApprovalKind) -> ApprovalStatus | None:
+        approval = self.ledger.approvals.get(step.id)
+        if approval is None:
+            return None
+        if kind is ApprovalKind.IN_DOUBT and (approval.kind is not kind or approval.consumed_at):
+            # What a person said of an earlier doubt says nothing about this one.
+            return None
+        return approval.status
+
+
+def _stopped(view: _View, busy: Set[str]) -> Move | None:
+    steps = [step for step in view.run.plan.steps if step.id not in busy]
+    for step in steps:
+        if step.on_failure is OnFailure.FAIL and view.has_failed(step):
+            return Move(end=RunStatus.FAILED, reason=_failure(view, step))
+    for step in steps:
+        if step.on_reject is OnReject.STOP and (refusal := view.refusal(step)):
+            return Move(end=RunStatus.CANCELLED, reason=refusal)
     return None
+
+
+def _doomed(view: _View) -> dict[str, str]:
+    """Return the steps that can no longer run, each with the reason, as far as is known now."""
+    doomed: dict[str, str] = {}
+    lost = set(view.ledger.skipped)
+    for step in view.run.plan.steps:
+        if step.on_failure is OnFailure.SKIP and view.has_failed(step):
+            lost.add(step.id)
+        if not view.is_settled(step) and (refusal := view.refusal(step)):
+            doomed[step.id] = refusal
+    # As often as the longest path asks for: steps may stand in any order.
+    while more := [
+        step
+        for step in view.run.plan.steps
+        if step.id not in doomed and not view.is_settled(step) and step.depends_on & (lost | doomed.keys())
+    ]:
+        for step in more:
+            cause = min(step.depends_on & (lost | doomed.keys()))
+            doomed[step.id] = f"it needs step {cause!r}"
+    return doomed
+
+
+def _ended(view: _View) -> Move:
+    """End a run in which every step is settled: completed, if it has brought forth any of its results."""
+    failed = [step for step in view.run.plan.steps if view.has_failed(step)]
+    parts = [_failure(view, step) for step in failed]
+    parts += [f"step {name!r} was skipped: {reason}" for name, reason in view.ledger.skipped.items()]
+    reason = "; ".join(parts) or None
+    if any(step.id in view.ledger.finished for step in view.run.plan.last_steps):
+        return Move(end=RunStatus.COMPLETED, reason=reason)
+    return Move(end=RunStatus.FAILED if failed else RunStatus.CANCELLED, reason=reason)
+
+
+def _failure(view: _View, step: PlanStep) -> str:
+    failure = view.ledger.failed[step.id]
+    tries = f" after {failure.tries} tries" if failure.tries > 1 else ""
+    return f"step {step.id!r} failed{tries}: {failure.summary}"

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 LONGEST_LABEL = 60
 # Control characters break XML; format characters can reverse or hide the text around them.
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
 
 
 def printable(text: str, longest: int = LONGEST_LABEL) -> str:
     """Return the text on one line, without characters that cannot be seen, cut to a length."""
-    seen = "".join(" " if unicodedata.category(char) in _UNPRINTABLE else char for char in text)
+    seen = "".join(" " if unicodedata.category(char) in UNPRINTABLE else char for char in text)
     line = " ".join(seen.split())
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 

@@ -2,16 +2,30 @@
 
 from decimal import Decimal
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from maos.autonomy import AutonomyLevel
+from maos.plans import MAX_PARALLELISM
+from maos.references import StepId
 
 EmailAddress = Annotated[
     str,
     StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", to_lower=True, strip_whitespace=True, max_length=254),
 ]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class RetryOf(BaseModel):
+    """Which ended run a new run takes up, and from where."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: UUID = Field(title="Run", description="The run whose finished steps are reused.")
+    from_step: StepId | None = Field(
+        default=None, title="From step", description="Done again with all that depends on it, although it is finished."
+    )
 
 
 class RunRequest(BaseModel):
@@ -36,6 +50,16 @@ class RunRequest(BaseModel):
         gt=0,
         max_digits=18,
         decimal_places=8,
+    )
+    parallelism: int | None = Field(
+        default=None,
+        title="Steps at once",
+        description="Most steps under way at the same time. Empty: as the plan says.",
+        ge=1,
+        le=MAX_PARALLELISM,
+    )
+    retry: RetryOf | None = Field(
+        default=None, title="Retry of", description="Reuse what an earlier run with the same request has finished."
     )
 
 

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         default=None, description="Key of the writer engine; without it, runs are rehearsals."
     )
     anthropic_base_url: str | None = Field(default=None, description="Other address of the writer engine's API.")
+    recovery_attempts: int = Field(
+        default=3, ge=0, description="How often a run whose process died is taken up again by itself."
+    )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
     )

@@ -7,6 +7,12 @@ from pydantic import BaseModel, ConfigDict
 
 from maos.actions import ActionSpec, JsonObject
 
+ANSWER_TOKENS = 4096
+# A faulty answer is written anew once.
+CALLS_PER_TRY = 2
+# Longer lists of faults are cut, so that the cost of a rewrite has a limit.
+LONGEST_FAULTS_BYTES = 8000
+
 
 class Prompt(BaseModel):
     """A request to the writer: who it is, what it shall do, and the schema its answer must fit."""
@@ -16,7 +22,12 @@ class Prompt(BaseModel):
     system: str
     user: str
     answer: type[BaseModel]
-    max_output_tokens: int = 4096
+    max_output_tokens: int = ANSWER_TOKENS
+
+
+def spoken_as(persona: str, prompt: Prompt) -> Prompt:
+    """Return the prompt as an agent is told it who is somebody."""
+    return prompt.model_copy(update={"system": f"{persona}\n\n{prompt.system}"}) if persona else prompt
 
 
 @dataclass(frozen=True)
@@ -29,3 +40,17 @@ class WritingAction:
     review: Callable[[JsonObject, Mapping[str, JsonObject]], list[str]]
     # The deterministic answer of a run without a key.
     rehearse: Callable[[BaseModel, Mapping[str, JsonObject]], JsonObject]
+    # What it can cost is known before its inputs are: a longer prompt is refused, be it the first or the rewrite.
+    longest_prompt_bytes: int
+    longest_answer_tokens: int = ANSWER_TOKENS
+
+
+def rewritten(prompt: Prompt, faults: str) -> Prompt:
+    """Return the prompt that asks for the answer anew, and says what was wrong with the last one."""
+    told = faults.encode()[:LONGEST_FAULTS_BYTES].decode(errors="ignore")
+    return prompt.model_copy(update={"user": f"{prompt.user}\n\nYour last answer was refused:\n{told}\nWrite it anew."})
+
+
+def longest_form(prompt: Prompt) -> Prompt:
+    """Return the longest prompt that may be sent for this one: its rewrite, with as many faults as can be told."""
+    return rewritten(prompt, "x" * LONGEST_FAULTS_BYTES)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import func, text, update
-from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import Session, col, select
 
 from maos.approvals import Approval, DecisionRequest
@@ -22,7 +21,7 @@ def newest_approvals(run_id: UUID, *, session: Session) -> dict[str, Approval]:
     statement = (
         select(AgentPendingAction)
         .where(AgentPendingAction.run_id == run_id)
-        .ext(distinct_on(col(AgentPendingAction.step_id)))
+        .distinct(col(AgentPendingAction.step_id))
         .order_by(col(AgentPendingAction.step_id), col(AgentPendingAction.started_at).desc())
     )
     return {row.step_id: approval_of(row) for row in session.exec(statement)}
@@ -53,6 +52,7 @@ def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bo
             decided_at=utc_now(),
             identity_verified=verified,
             note=request.note,
+            choice=request.choice,
             version=AgentPendingAction.version + 1,
         )
         .returning(col(AgentPendingAction.id))

@@ -1,14 +1,34 @@
 """Rows of `agent_invocations`: each attempt of each step."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import func
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
-from maos.runs import FinishedStep
+from maos.actions import JsonObject
+from maos.errors import FailureKind
+from maos.runs import FailedStep, Run
 from maos.statuses import InvocationStatus
-from sql.tables import AgentInvocation, InvocationVendorDetail
+from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
+
+
+@dataclass
+class StepStates:
+    """Where the steps of a run stand."""
+
+    finished: dict[str, UUID | None] = field(default_factory=dict)
+    failed: dict[str, FailedStep] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    in_doubt: set[str] = field(default_factory=set)
+
+    def note_failure(self, step_id: str, kind: FailureKind, summary: str) -> None:
+        """Count a try that failed; the end of a process is no verdict on the step."""
+        if kind is not FailureKind.PROCESS_DIED:
+            tries = self.failed[step_id].tries + 1 if step_id in self.failed else 1
+            self.failed[step_id] = FailedStep(kind=kind, summary=summary, tries=tries)
 
 
 def next_attempt(run_id: UUID, step_id: str, *, session: Session) -> int:
@@ -19,15 +39,84 @@ def next_attempt(run_id: UUID, step_id: str, *, session: Session) -> int:
     return session.exec(last).one() + 1
 
 
-def finished_steps(run_id: UUID, *, session: Session) -> dict[str, FinishedStep]:
-    """Return the completed steps of a run with their outcomes."""
-    statement = select(
-        AgentInvocation.step_id, AgentInvocation.output, AgentInvocation.artifacts, AgentInvocation.task_run_id
-    ).where(AgentInvocation.run_id == run_id, AgentInvocation.status == InvocationStatus.COMPLETED)
-    return {
-        step_id: FinishedStep(output=output or {}, artifacts=tuple(artifacts), task_run_id=task_run_id)
-        for step_id, output, artifacts, task_run_id in session.exec(statement)
-    }
+def step_states(run_id: UUID, run_attempt: int, *, session: Session) -> StepStates:
+    """Return where each step of a run stands: failures and skips count only in the present attempt at the run."""
+    statement = (
+        select(AgentInvocation)
+        .where(AgentInvocation.run_id == run_id)
+        .order_by(col(AgentInvocation.step_id), col(AgentInvocation.attempt))
+        # Outputs may be large, and where a step stands does not depend on them.
+        .options(defer(AgentInvocation.output))  # type: ignore[arg-type]  # SQLModel types columns as values
+    )
+    states = StepStates()
+    for row in session.exec(statement):
+        if row.status == InvocationStatus.COMPLETED:
+            states.finished[row.step_id] = row.task_run_id
+        # An effect in doubt stays so, whoever takes the run up: only a newer attempt of the step says otherwise.
+        (states.in_doubt.add if row.status == InvocationStatus.IN_DOUBT else states.in_doubt.discard)(row.step_id)
+        if row.run_attempt != run_attempt:
+            continue
+        if row.status == InvocationStatus.SKIPPED:
+            states.skipped[row.step_id] = row.error_summary or ""
+        if row.status == InvocationStatus.FAILED:
+            states.note_failure(
+                row.step_id, FailureKind(row.error_kind or FailureKind.SERVICE_ERROR), row.error_summary or ""
+            )
+    return states
+
+
+def outputs_of(run_id: UUID, step_ids: Collection[str], *, session: Session) -> dict[str, JsonObject]:
+    """Return the outputs of those of the steps that are completed."""
+    statement = select(AgentInvocation.step_id, AgentInvocation.output).where(
+        AgentInvocation.run_id == run_id,
+        AgentInvocation.status == InvocationStatus.COMPLETED,
+        col(AgentInvocation.step_id).in_(step_ids),
+    )
+    return {step_id: dict(output or {}) for step_id, output in session.exec(statement)}
+
+
+def completed_invocations(run_id: UUID, *, session: Session) -> Sequence[AgentInvocation]:
+    """Return the attempts that completed a step of a run."""
+    statement = select(AgentInvocation).where(
+        AgentInvocation.run_id == run_id, AgentInvocation.status == InvocationStatus.COMPLETED
+    )
+    return session.exec(statement).all()
+
+
+def find_invocation(invocation_id: UUID, *, session: Session) -> AgentInvocation | None:
+    """Return one attempt."""
+    return session.exec(select(AgentInvocation).where(AgentInvocation.id == invocation_id)).first()
+
+
+def is_in_doubt(run_id: UUID, step_id: str, *, session: Session) -> bool:
+    """Say whether the newest attempt of a step left its effect in doubt."""
+    newest = (
+        select(AgentInvocation.status)
+        .where(AgentInvocation.run_id == run_id, AgentInvocation.step_id == step_id)
+        .order_by(col(AgentInvocation.attempt).desc())
+    )
+    return session.exec(newest).first() == InvocationStatus.IN_DOUBT
+
+
+def skipped_row(run: Run, step_id: str, reason: str, *, session: Session) -> AgentInvocation:
+    """Return the row of a step that is not carried out."""
+    step, now = run.plan.step(step_id), utc_now()
+    return AgentInvocation(
+        org_id=run.org_id,
+        run_id=run.id,
+        step_id=step_id,
+        attempt=next_attempt(run.id, step_id, session=session),
+        run_attempt=run.attempt,
+        agent_name=step.agent.name,
+        engine_type=step.engine,
+        action=step.action,
+        rehearsal=run.rehearsal,
+        input_summary="Not carried out.",
+        status=InvocationStatus.SKIPPED,
+        error_summary=reason,
+        started_at=now,
+        completed_at=now,
+    )
 
 
 def running_invocation(invocation_id: UUID, *, session: Session) -> AgentInvocation | None:

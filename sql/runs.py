@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, tuple_, update
+from sqlalchemy import func, literal, text, tuple_, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
-from maos.plans import Plan
-from maos.runs import Run
+from maos.plan_versions import load_plan
+from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from sql.tables import OrchestratorRun, Organization, utc_now
 
@@ -38,45 +38,89 @@ def open_runs(*, session: Session) -> list[Run]:
 
 
 def _run_of(row: OrchestratorRun, org: Organization) -> Run:
-    return Run(
-        org=org.slug,
-        read_only_exempt=org.read_only_exempt,
-        initiator=row.initiator_id,
-        plan=Plan.model_validate(row.plan),
-        **row.model_dump(include=Run.model_fields.keys() - {"org", "read_only_exempt", "initiator", "plan"}),
-    )
+    others = {
+        "org": org.slug,
+        "read_only_exempt": org.read_only_exempt,
+        "initiator": row.initiator_id,
+        "request": row.prompt_inputs,
+        "plan": load_plan(row.plan),
+    }
+    return Run(**others, **row.model_dump(include=Run.model_fields.keys() - others.keys()))
 
 
 def set_status(run_id: UUID, status: RunStatus, *, session: Session) -> None:
     """Give a run a status that does not end it."""
-    session.execute(update(OrchestratorRun).where(col(OrchestratorRun.id) == run_id).values(status=status))
+    _update(run_id, session=session, status=status)
+
+
+def pause(run_id: UUID, gate_kind: GateKind, *, session: Session) -> None:
+    """Note that a run waits, and what its form shows."""
+    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind)
 
 
 def reopen(run_id: UUID, *, session: Session) -> None:
-    """Count a new attempt at a run whose process died or which failed.
+    """Count a new attempt at a run that has its end.
 
     Its gates ask under a new key: an answer to the last attempt's form must not decide what this one will show.
     """
-    session.execute(
-        update(OrchestratorRun)
-        .where(col(OrchestratorRun.id) == run_id)
-        .values(
-            status=RunStatus.EXECUTING,
-            attempt=OrchestratorRun.attempt + 1,
-            gate_round=OrchestratorRun.gate_round + 1,
-            error_summary=None,
-            completed_at=None,
-        )
+    _update(
+        run_id,
+        session=session,
+        status=RunStatus.EXECUTING,
+        attempt=OrchestratorRun.attempt + 1,
+        gate_round=OrchestratorRun.gate_round + 1,
+        gate_refusal=None,
+        recoveries=0,
+        error_summary=None,
+        completed_at=None,
     )
 
 
 def next_gate_round(run_id: UUID, refusal: str | None, *, session: Session) -> None:
     """Note that the answer of the present gate was read, and why it was refused if it was."""
-    session.execute(
+    _update(run_id, session=session, gate_round=OrchestratorRun.gate_round + 1, gate_refusal=refusal)
+
+
+def set_plan(run_id: UUID, plan: JsonObject, digest: str, *, session: Session) -> None:
+    """Make a new revision the run's plan."""
+    _update(run_id, session=session, plan=plan, plan_digest=digest)
+
+
+def set_pins(run_id: UUID, pins: JsonObject, rules_digest: str, code_version: str, *, session: Session) -> None:
+    """Note with what the run goes on from here."""
+    _update(run_id, session=session, pins=pins, rules_digest=rules_digest, code_version=code_version)
+
+
+def set_hold(run_id: UUID, held_by: str | None, *, session: Session) -> bool:
+    """Hold a run before its next step, or let it go on; return False when nothing changes."""
+    is_other = col(OrchestratorRun.held_by).is_(None) if held_by else col(OrchestratorRun.held_by).is_not(None)
+    changed = session.execute(
         update(OrchestratorRun)
-        .where(col(OrchestratorRun.id) == run_id)
-        .values(gate_round=OrchestratorRun.gate_round + 1, gate_refusal=refusal)
+        .where(col(OrchestratorRun.id) == run_id, is_other, col(OrchestratorRun.completed_at).is_(None))
+        .values(held_by=held_by, held_at=utc_now() if held_by else None)
+        .returning(col(OrchestratorRun.id))
     )
+    return changed.first() is not None
+
+
+def count_recovery(run_id: UUID, *, at_most: int, session: Session) -> int | None:
+    """Count a recovery of a run without an end; return which it is, or None when there have been enough."""
+    counted = session.execute(
+        update(OrchestratorRun)
+        .where(
+            col(OrchestratorRun.id) == run_id,
+            col(OrchestratorRun.completed_at).is_(None),
+            col(OrchestratorRun.recoveries) < at_most,
+        )
+        # Whoever recovers it knows that its process is gone: the next one need not wait for the lease.
+        .values(recoveries=OrchestratorRun.recoveries + 1, lease_expires_at=None)
+        .returning(col(OrchestratorRun.recoveries))
+    )
+    return counted.scalar()
+
+
+def _update(run_id: UUID, *, session: Session, **values: object) -> None:
+    session.execute(update(OrchestratorRun).where(col(OrchestratorRun.id) == run_id).values(**values))
 
 
 def end_run(
@@ -86,7 +130,15 @@ def end_run(
     changed = session.execute(
         update(OrchestratorRun)
         .where(col(OrchestratorRun.id) == run_id, col(OrchestratorRun.completed_at).is_(None))
-        .values(status=status, result=result, error_summary=error_summary, completed_at=utc_now())
+        .values(
+            status=status,
+            result=result,
+            error_summary=error_summary,
+            completed_at=utc_now(),
+            held_by=None,
+            held_at=None,
+            lease_expires_at=None,
+        )
         .returning(col(OrchestratorRun.id))
     )
     return changed.first() is not None
@@ -119,7 +171,7 @@ def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[Orchestra
         statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
     if which.before:
         key = tuple_(col(OrchestratorRun.started_at), col(OrchestratorRun.id))
-        statement = statement.where(key < tuple_(*which.before))
+        statement = statement.where(key < tuple_(*map(literal, which.before)))
     return session.exec(statement).all()
 
 

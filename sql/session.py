@@ -30,6 +30,11 @@ def system_session() -> Iterator[Session]:
         yield session
 
 
+def only_one(lock: int, *, session: Session) -> bool:
+    """Say whether nobody else has this lock; it is held until the transaction, or its process, ends."""
+    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": lock}))
+
+
 @contextmanager
 def _transaction(role: DatabaseRole) -> Iterator[Session]:
     engine = _engine(load_settings().database_address(role))

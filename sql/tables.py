@@ -78,6 +78,13 @@ class OrchestratorRun(SQLModel, table=True):
     attempt: int = 1
     gate_round: int = 1
     gate_refusal: str | None = Field(default=None, sa_type=Text)
+    gate_kind: str = Field(default="approvals", sa_type=Text)
+    epoch: int = 0
+    lease_expires_at: datetime | None = Field(default=None, sa_type=_TIME)
+    recoveries: int = 0
+    held_by: str | None = Field(default=None, sa_type=Text)
+    held_at: datetime | None = Field(default=None, sa_type=_TIME)
+    pins: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     parent_run_id: UUID | None = None
     budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
     # None as SQL NULL: JSONB would otherwise store the JSON value null.
@@ -118,6 +125,8 @@ class AgentPendingAction(SQLModel, table=True):
     note: str | None = Field(default=None, sa_type=Text)
     consumed_at: datetime | None = Field(default=None, sa_type=_TIME)
     version: int = 1
+    kind: str = Field(default="action", sa_type=Text)
+    choice: str | None = Field(default=None, sa_type=Text)
 
 
 class AgentActionVote(SQLModel, table=True):
@@ -145,6 +154,8 @@ class AgentInvocation(SQLModel, table=True):
     run_id: UUID
     step_id: str = Field(sa_type=Text)
     attempt: int
+    run_attempt: int = 1
+    reused_from: UUID | None = None
     agent_name: str = Field(sa_type=Text)
     engine_type: str = Field(sa_type=Text)
     action: str = Field(sa_type=Text)
@@ -180,6 +191,40 @@ class InvocationVendorDetail(SQLModel, table=True):
     raw_usage: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     price_snapshot: str | None = Field(default=None, sa_type=Text)
     error_detail: str | None = Field(default=None, sa_type=Text)
+
+
+class PlanRevision(SQLModel, table=True):
+    """A plan as one revision of it was; the newest also stands on the run."""
+
+    __tablename__ = "plan_revisions"
+
+    org_id: UUID
+    run_id: UUID = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    plan: JsonObject = Field(sa_type=JSONB)
+    plan_digest: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
+    proposed_by: str | None = Field(default=None, sa_type=Text)
+    recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+
+
+class EffectRow(SQLModel, table=True):
+    """What a step does to the world outside: written before it is done, settled after it."""
+
+    __tablename__ = "effects"
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    org_id: UUID
+    run_id: UUID
+    step_id: str = Field(sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    idempotency_key: str = Field(sa_type=Text)
+    digest: str = Field(sa_type=Text)
+    status: str = Field(default="intended", sa_type=Text)
+    intentions: int = 1
+    confirmed_by: str | None = Field(default=None, sa_type=Text)
+    intended_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    settled_at: datetime | None = Field(default=None, sa_type=_TIME)
 
 
 class Budget(SQLModel, table=True):

@@ -1,76 +1,145 @@
 """Asking for an approval, and the one function that decides one."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from prefect import task
 
+from maos.actions import JsonObject
 from maos.approvals import (
     EXPIRES_AFTER,
+    WHOLE_RUN,
     Approval,
+    ApprovalKind,
     ApprovalPolicy,
     DecisionRequest,
     parameters_as_markdown,
     refusal_of,
 )
 from maos.audit import AuditEvent
+from maos.canonical import digest_of
+from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.errors import DecisionRefused
+from maos.risk import RiskLevel
 from maos.runs import Run
-from sql import approvals, audit, organizations, runs
+from maos.statuses import ApprovalStatus
+from sql import approvals, audit, invocations, organizations, runs
 from sql.session import org_session, system_session
 from sql.tables import AgentPendingAction, utc_now
 from tasks.claude_cli import step_ceiling
 from tasks.internal_service import call_of
-from tasks.ledger import read_ledger
+from tasks.leases import run_session
 from tasks.options import LEDGER_OPTIONS
+from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
 from tasks.services.registry import SERVICES
 
 
 @task(task_run_name="ask-{step_id}", **LEDGER_OPTIONS)
 def open_gate(run: Run, step_id: str) -> None:
-    """Ask a person to approve a step; an approval that no longer covers it is void."""
-    payload = payload_of(run, step_id, read_ledger(run))
-    row = _row_of(payload)
-    with org_session(run.org_id) as session:
-        session.add(row)
+    """Ask a person to approve a step, or what to do about its effect in doubt.
+
+    Raises:
+        InputMismatch: when what the step reads does not fit what it needs.
+    """
+    payload = payload_of(run, step_id)
+    write_gate(run, _row_of(payload, _preview(payload)))
+
+
+@outlasting
+def write_gate(run: Run, row: AgentPendingAction) -> None:
+    """Write an approval that waits, unless it waits already."""
+    with run_session(run) as session:
+        newest = approvals.newest_approvals(run.id, session=session).get(row.step_id)
+        if newest and newest.status is ApprovalStatus.PENDING:
+            return
+        in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
+        written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
+        session.add(written)
         session.flush()
         event = AuditEvent(
             event="approval.requested",
-            actor=payload.step.agent,
+            actor=run.initiator if row.step_id == WHOLE_RUN else run.plan.step(row.step_id).agent.name,
             run_id=run.id,
-            step_id=step_id,
+            step_id=row.step_id,
             action=row.action,
-            risk=payload.spec.risk,
-            approval_id=row.id,
+            risk=RiskLevel(row.risk),
+            approval_id=written.id,
             digest=row.digest,
-            summary=f"{payload.spec.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+            summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
         )
         audit.append_audit(event, org_id=run.org_id, session=session)
 
 
-def _row_of(payload: Payload) -> AgentPendingAction:
+def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
+    return {
+        "kind": ApprovalKind.IN_DOUBT,
+        "title": f"It is not known whether this happened: {row.title}",
+        "preview": (
+            "It was begun, and its process or its connection ended before the answer came. Look for it.\n\n"
+            f"- `{DoubtChoice.DONE.value}`: it did happen; it is written down and not done again\n"
+            f"- `{DoubtChoice.AGAIN.value}`: it did not, or twice does no harm; it is done again\n"
+            f"- reject: neither; the run goes on as the plan says of a rejected step\n\n{row.preview}"
+        ),
+    }
+
+
+def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
+    ceiling = step_ceiling(payload) if payload.step.engine is EngineType.CLAUDE_CLI else Decimal(0)
+    return approval_row(
+        payload.run,
+        Question(
+            step_id=payload.step.id,
+            action=payload.step.action,
+            engine=payload.step.engine,
+            title=payload.spec.title,
+            preview=preview,
+            payload=payload.content,
+            risk=payload.spec.risk,
+            cost_ceiling_usd=ceiling,
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a person is asked."""
+
+    step_id: str
+    action: str
+    engine: EngineType
+    title: str
+    preview: str
+    payload: JsonObject
+    risk: RiskLevel
+    cost_ceiling_usd: Decimal = Decimal(0)
+    kind: ApprovalKind = ApprovalKind.ACTION
+
+
+def approval_row(run: Run, question: Question) -> AgentPendingAction:
+    """Return a question as the row of an approval, under the policy as it is now."""
     now = utc_now()
-    policy = ApprovalPolicy()
     return AgentPendingAction(
-        org_id=payload.run.org_id,
-        run_id=payload.run.id,
-        step_id=payload.step.id,
-        action=payload.step.action,
-        engine_type=payload.step.engine,
-        title=payload.spec.title,
-        preview=_preview(payload),
-        payload=payload.content,
-        digest=payload.digest,
-        risk=payload.spec.risk,
-        cost_ceiling_usd=step_ceiling(payload) if payload.step.engine is EngineType.CLAUDE_CLI else Decimal(0),
-        policy=policy.model_dump(mode="json"),
-        initiator_id=payload.run.initiator,
+        org_id=run.org_id,
+        run_id=run.id,
+        step_id=question.step_id,
+        action=question.action,
+        engine_type=question.engine,
+        title=question.title,
+        preview=question.preview,
+        payload=question.payload,
+        digest=digest_of(question.payload),
+        risk=question.risk,
+        cost_ceiling_usd=question.cost_ceiling_usd,
+        policy=ApprovalPolicy().model_dump(mode="json"),
+        initiator_id=run.initiator,
         started_at=now,
-        expires_at=now + EXPIRES_AFTER[payload.spec.risk],
+        expires_at=now + EXPIRES_AFTER[question.risk],
         status="pending",
+        kind=question.kind,
     )
 
 
@@ -78,7 +147,7 @@ def _preview(payload: Payload) -> str:
     service = SERVICES.get(payload.step.action)
     if service is None or service.preview is None:
         return parameters_as_markdown(payload.parameters)
-    return service.preview(call_of(payload))
+    return service.preview(call_of(payload, service))
 
 
 def decide(approval_id: UUID, request: DecisionRequest) -> Approval:
@@ -128,14 +197,16 @@ def _decided(approval: Approval, request: DecisionRequest) -> AuditEvent:
     )
 
 
+@outlasting
 def void_approval(run: Run, step_id: str) -> None:
     """Void the newest approval of a step, because it does not cover what would run."""
-    with org_session(run.org_id) as session:
+    with run_session(run) as session:
         if approval := approvals.newest_approvals(run.id, session=session).get(step_id):
             approvals.supersede(approval.id, session=session)
 
 
+@outlasting
 def close_gate_round(run: Run, refusal: str | None) -> None:
     """Note that the answer of the present gate was read; the next gate asks under a new key."""
-    with org_session(run.org_id) as session:
+    with run_session(run) as session:
         runs.next_gate_round(run.id, refusal, session=session)

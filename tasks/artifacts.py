@@ -13,7 +13,6 @@ from maos.actions import ArtifactRef, StepOutcome
 from maos.runs import Run
 from sql import invocations
 from sql.session import org_session
-from tasks.catalogue import actions
 from tasks.steps import run_folder
 
 
@@ -22,24 +21,6 @@ def label_run(run: Run) -> None:
     tags = {*flow_run.get_tags(), f"org:{run.org}"}
     with get_client(sync_client=True) as client:
         client.update_flow_run(run.id, tags=sorted(tags))
-
-
-def show_plan(run: Run) -> None:
-    """Publish the plan as a table."""
-    specs = actions()
-    rows = [
-        {
-            "step": step.id,
-            "agent": step.agent,
-            "engine": step.engine.value,
-            "action": step.action,
-            "risk": specs[step.action].risk.value,
-            "after": ", ".join(sorted(step.depends_on)),
-        }
-        for step in run.plan.steps
-    ]
-    description = f"Plan `{run.plan_digest[:12]}`, {run.autonomy.value}{', rehearsal' if run.rehearsal else ''}"
-    create_table_artifact(rows, key=f"{run.org}-plan", description=description)
 
 
 def show_costs(run: Run) -> None:

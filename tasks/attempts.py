@@ -3,22 +3,27 @@
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
+from pydantic import ValidationError
 from sqlmodel import Session
 
 from maos.actions import StepOutcome
+from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
-from maos.errors import ApprovalInvalid, EngineFailure, FailureKind, MaosError, UnpricedModel
+from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.pricing import cost_of
 from maos.redaction import for_clients, without_secrets
-from maos.runs import Run
 from maos.statuses import ApprovalStatus, InvocationStatus
 from maos.usage import Receipt
 from sql import approvals, audit, budgets, invocations
-from sql.session import org_session
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
+from tasks import effects
+from tasks.failures import error_for_clients, kind_of
+from tasks.leases import run_session
+from tasks.outages import outlasting
 from tasks.payloads import Payload
+from tasks.revisions import append_steps
 
 # The call was sent and no answer came: it may have been carried out, and is owed.
 _FATE_UNKNOWN = frozenset({FailureKind.TIMED_OUT, FailureKind.INTERRUPTED})
@@ -30,28 +35,44 @@ class Attempt:
     Raises on entry:
         ApprovalInvalid: when the step needs an approval and none covers exactly this payload.
         BudgetExceeded: when the ceiling does not fit into a budget; nothing is written then.
+        EffectInDoubt: when its effect may have happened and nobody has said what to do about it.
+        LeaseLost: when another process has taken the run up.
     """
 
     def __init__(self, payload: Payload, *, ceiling_usd: Decimal = Decimal(0), task_run_id: UUID | None = None) -> None:
         self._payload = payload
         self._ceiling_usd = ceiling_usd
         self._task_run_id = task_run_id
+        # Known beforehand: a begin whose commit was not answered finds its own row when it is repeated.
+        self._invocation_id = uuid4()
         self._receipt: Receipt | None = None
         self._done = False
+        self.confirmed_by: str | None = None
 
     def __enter__(self) -> Self:
+        self._begin()
+        return self
+
+    @outlasting
+    def _begin(self) -> None:
         run, step = self._payload.run, self._payload.step
-        with org_session(run.org_id) as session:
-            approval_id = _consume_approval(self._payload, session=session)
+        with run_session(run) as session:
+            if invocations.find_invocation(self._invocation_id, session=session):
+                return
+            approval = _consume_approval(self._payload, session=session)
+            happened = effects.intend(self._payload, approval, session=session)
+            self.confirmed_by = approval.decided_by if happened and approval else None
             row = AgentInvocation(
+                id=self._invocation_id,
                 org_id=run.org_id,
                 run_id=run.id,
                 step_id=step.id,
                 attempt=invocations.next_attempt(run.id, step.id, session=session),
-                agent_name=step.agent,
+                run_attempt=run.attempt,
+                agent_name=step.agent.name,
                 engine_type=step.engine,
                 action=step.action,
-                approval_id=approval_id,
+                approval_id=approval.id if approval else None,
                 task_run_id=self._task_run_id,
                 rehearsal=run.rehearsal,
                 input_summary=for_clients(_inputs_in_words(self._payload)),
@@ -60,43 +81,67 @@ class Attempt:
             session.add(row)
             session.flush()
             budgets.reserve(row, session=session)
-        self._invocation_id = row.id
-        return self
 
     def spend(self, receipt: Receipt) -> None:
         """Note what the engine consumed, before anything is made of its answer: it is owed either way."""
         self._receipt = receipt
 
     def complete(self, outcome: StepOutcome) -> None:
-        """Write the outcome: from here on the step is done and never runs again."""
-        with org_session(self._payload.run.org_id) as session:
+        """Write the outcome: from here on the step is done and never runs again.
+
+        Raises:
+            EngineFailure: when the outcome has not the form that its action promises.
+            PlanRefused: when the steps that it proposes are not acceptable.
+        """
+        _check_output(self._payload, outcome)
+        self._write_outcome(outcome)
+        self._done = True
+
+    @outlasting
+    def _write_outcome(self, outcome: StepOutcome) -> None:
+        payload = self._payload
+        with run_session(payload.run) as session:
             row = self._running_row(session)
+            if row is None:
+                return
+            if outcome.proposed_steps:
+                append_steps(payload, outcome.proposed_steps, session=session)
             row.output = outcome.output
             row.output_summary = for_clients(outcome.summary)
             row.artifacts = [artifact.model_dump(mode="json") for artifact in outcome.artifacts]
             self._end(row, InvocationStatus.COMPLETED, session=session)
-            self._audit(row, success=True, summary=row.output_summary, session=session)
-        self._done = True
+            effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
+            self._audit(row, "step.completed", summary=row.output_summary, session=session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._done:
+        if self._done or isinstance(error, LeaseLost):
             return
         if isinstance(error, EngineFailure) and error.receipt:
             self._receipt = error.receipt
-        with org_session(self._payload.run.org_id) as session:
-            row = self._running_row(session)
-            row.error_kind = _kind_of(error).value
-            row.error_summary = for_clients(error_for_clients(error))
-            self._end(row, InvocationStatus.FAILED, error=error, session=session)
-            self._audit(row, success=False, summary=row.error_summary, session=session)
+        if self._write_failure(error):
+            raise EffectInDoubt(self._payload.step.id) from error
 
-    def _running_row(self, session: Session) -> AgentInvocation:
-        row = invocations.running_invocation(self._invocation_id, session=session)
-        if row is None:
-            raise EngineFailure(FailureKind.SERVICE_ERROR, "another process took this attempt over")
-        return row
+    @outlasting
+    def _write_failure(self, error: BaseException | None) -> bool:
+        """Record how the attempt failed; return whether its effect is in doubt."""
+        with run_session(self._payload.run) as session:
+            row = self._running_row(session)
+            if row is None:
+                return False
+            in_doubt = effects.note_failed(self._payload, error, session=session)
+            row.error_kind = None if in_doubt else kind_of(error).value
+            row.error_summary = for_clients(error_for_clients(error))
+            status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
+            self._end(row, status, error=error, session=session)
+            event = "step.in_doubt" if in_doubt else "step.failed"
+            self._audit(row, event, summary=row.error_summary, session=session)
+        return in_doubt
+
+    def _running_row(self, session: Session) -> AgentInvocation | None:
+        """Return the attempt's row, or None when an earlier try at ending it, whose answer was lost, has done so."""
+        return invocations.running_invocation(self._invocation_id, session=session)
 
     def _end(
         self, row: AgentInvocation, status: InvocationStatus, *, error: BaseException | None = None, session: Session
@@ -110,7 +155,7 @@ class Attempt:
         )
         if self._receipt:
             _note_receipt(self._receipt, row, detail)
-        elif _kind_of(error) in _FATE_UNKNOWN and error:
+        elif kind_of(error) in _FATE_UNKNOWN and error:
             row.cost_usd = row.token_cost_estimate
         session.add(row)
         budgets.settle(row, session=session)
@@ -118,11 +163,11 @@ class Attempt:
             invocations.add_vendor_detail(detail, session=session)
         session.flush()
 
-    def _audit(self, row: AgentInvocation, *, success: bool, summary: str, session: Session) -> None:
+    def _audit(self, row: AgentInvocation, event: str, *, summary: str, session: Session) -> None:
         payload = self._payload
-        event = AuditEvent(
-            event="step.completed" if success else "step.failed",
-            actor=payload.step.agent,
+        entry = AuditEvent(
+            event=event,
+            actor=payload.step.agent.name,
             run_id=row.run_id,
             step_id=row.step_id,
             action=row.action,
@@ -130,21 +175,34 @@ class Attempt:
             was_automatic=row.approval_id is None,
             approval_id=row.approval_id,
             digest=payload.digest,
-            success=success,
+            success=event == "step.completed",
             summary=summary,
         )
-        audit.append_audit(event, org_id=row.org_id, session=session)
+        audit.append_audit(entry, org_id=row.org_id, session=session)
 
 
-def _consume_approval(payload: Payload, *, session: Session) -> UUID | None:
-    if not payload.guarded:
+def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
+    in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
+    if not payload.guarded and not in_doubt:
         return None
     approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
     if approval is None or approval.status is not ApprovalStatus.APPROVED:
         raise ApprovalInvalid(payload.step.id, "nobody has approved it")
+    if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
+        raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
     if not approvals.consume(approval.id, payload.digest, session=session):
         raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
-    return approval.id
+    return approval
+
+
+def _check_output(payload: Payload, outcome: StepOutcome) -> None:
+    if payload.spec.output is None:
+        return
+    try:
+        payload.spec.output.model_validate(outcome.output)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "; ".join(faults)) from None
 
 
 def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
@@ -169,33 +227,6 @@ def _price(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetai
         return
     row.cost_usd = cost.usd
     detail.price_snapshot = cost.price_list
-
-
-def abandon_running(run: Run, *, session: Session) -> None:
-    """End the attempts that a dead process left running; a call that was under way counts at its ceiling."""
-    for row in invocations.running_invocations(run.id, session=session):
-        row.status = InvocationStatus.FAILED
-        row.error_kind = FailureKind.INTERRUPTED.value
-        row.error_summary = "the process that ran it ended"
-        row.completed_at = utc_now()
-        row.cost_usd = row.token_cost_estimate
-        session.add(row)
-        budgets.settle(row, session=session)
-
-
-def error_for_clients(error: BaseException | None) -> str:
-    """Return words for a failure that give nothing away: engines and services by their kind only."""
-    if isinstance(error, EngineFailure):
-        return f"the engine did not deliver ({error.kind.value.replace('_', ' ')})"
-    if isinstance(error, MaosError):
-        return str(error)
-    return f"the service failed ({type(error).__name__})"
-
-
-def _kind_of(error: BaseException | None) -> FailureKind:
-    if isinstance(error, EngineFailure):
-        return error.kind
-    return FailureKind.SERVICE_ERROR if isinstance(error, Exception) else FailureKind.INTERRUPTED
 
 
 def _inputs_in_words(payload: Payload) -> str:

@@ -1,15 +1,18 @@
 """Every action that a plan may name, and the digest of the rules it is judged by."""
 
-from maos.actions import Actions
+from collections.abc import Iterable
+
+from maos.actions import Actions, ActionSpec
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.narrative import NARRATIVE
 from maos.writing import WritingAction
-from tasks.services import aggregate, charts, profile, publish
+from tasks.code import code_digest
+from tasks.services import aggregate, charts, checkpoint, email, profile, publish, webhook
 from tasks.services.registry import SERVICES
 
 # Importing a module of services registers its actions.
-SERVICE_MODULES = (profile, aggregate, charts, publish)
+SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook)
 
 WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
 
@@ -20,7 +23,25 @@ def actions() -> Actions:
     return services | {name: writing.spec for name, writing in WRITING.items()}
 
 
-def rules_digest() -> str:
-    """Return the digest of what decides who waits: the risk of each action and the autonomy table."""
-    risks = {name: [spec.engine.value, spec.risk.value, spec.read_only] for name, spec in actions().items()}
+def rules_digest(names: Iterable[str]) -> str:
+    """Return the digest of what decides who waits for these actions: their risk and the autonomy table."""
+    specs = actions()
+    risks = {name: _risk_facts(specs[name]) for name in names if name in specs}
     return digest_of({"actions": risks, "autonomy": autonomy_table()})
+
+
+def action_digest(name: str) -> str:
+    """Return the digest of what an action is: what it takes and gives, and the module it is written in."""
+    spec = actions()[name]
+    facts = {
+        "engine": spec.engine.value,
+        "parameters": spec.parameters.model_json_schema(),
+        "output": spec.output.model_json_schema() if spec.output else None,
+        "effect": spec.effect.model_dump(mode="json") if spec.effect else None,
+        "code": code_digest(SERVICES[name].run if name in SERVICES else WRITING[name].prompt),
+    }
+    return digest_of(facts)
+
+
+def _risk_facts(spec: ActionSpec) -> list[object]:
+    return [spec.engine.value, spec.risk.value, spec.read_only, spec.always_asks]

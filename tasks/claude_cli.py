@@ -5,25 +5,26 @@ from decimal import Decimal
 
 from prefect import get_run_logger, task
 
+from blocks.claude import ClaudeEngine
 from maos.actions import JsonObject, StepOutcome
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
-from maos.writing import Prompt, WritingAction
+from maos.plans import Plan, PlanStep
+from maos.pricing import ceiling_of
+from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, longest_form, rewritten, spoken_as
 from tasks.attempts import Attempt
 from tasks.catalogue import WRITING
 from tasks.engines import writer_engine
-from tasks.options import CLAUDE_OPTIONS
+from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
 from tasks.steps import StepOrder, take_up, task_run_id
-from tasks.writer import call_writer, writer_ceiling
+from tasks.writer import call_writer, sent_bytes, writer_ceiling
 
 
-@task(tags={EngineType.CLAUDE_CLI.tag}, **CLAUDE_OPTIONS)
+@task(tags={EngineType.CLAUDE_CLI.tag}, **ENGINE_OPTIONS)
 def run_claude_cli(order: StepOrder) -> None:
     """Have the writer carry out one step; in a rehearsal its answer is derived from the inputs."""
     payload = take_up(order)
-    if payload is None:
-        return
     if payload.run.rehearsal:
         _rehearse(payload)
         return
@@ -47,8 +48,10 @@ def _rehearse(payload: Payload) -> None:
 
 def _write(payload: Payload, *, faults: str) -> None:
     action = WRITING[payload.step.action]
-    prompt = _prompt(action, payload, faults)
-    engine = writer_engine()
+    engine = writer_engine().within(payload.timeout_seconds)
+    prompt = _prompt(action, payload, engine)
+    if faults:
+        prompt = rewritten(prompt, faults)
     ceiling = writer_ceiling(engine, prompt, datetime.now(UTC))
     with Attempt(payload, ceiling_usd=ceiling, task_run_id=task_run_id()) as attempt:
         reply = call_writer(engine, prompt, get_run_logger().info)
@@ -58,20 +61,49 @@ def _write(payload: Payload, *, faults: str) -> None:
 
 
 def step_ceiling(payload: Payload) -> Decimal:
-    """Return what the step can cost at most, its one rewrite included, in USD."""
+    """Return what the step can cost at most, every try and its rewrite included, in USD."""
     if payload.run.rehearsal:
         return Decimal(0)
-    prompt = _prompt(WRITING[payload.step.action], payload, faults="")
-    return 2 * writer_ceiling(writer_engine(), prompt, datetime.now(UTC))
+    engine = writer_engine()
+    prompt = _prompt(WRITING[payload.step.action], payload, engine)
+    return _calls(payload.step) * writer_ceiling(engine, longest_form(prompt), datetime.now(UTC))
 
 
-def _prompt(action: WritingAction, payload: Payload, faults: str) -> Prompt:
-    prompt = action.prompt(payload.spec.parameters.model_validate(payload.parameters), payload.inputs)
-    if not faults:
-        return prompt
-    return prompt.model_copy(
-        update={"user": f"{prompt.user}\n\nYour last answer was refused:\n{faults}\nWrite it anew."}
+def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
+    """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD."""
+    if rehearsal:
+        return {}
+    return {step.id: _planned_ceiling(step, WRITING[step.action]) for step in plan.steps if step.action in WRITING}
+
+
+def _planned_ceiling(step: PlanStep, action: WritingAction) -> Decimal:
+    return _calls(step) * ceiling_of(
+        sent_bytes=action.longest_prompt_bytes,
+        max_output_tokens=action.longest_answer_tokens,
+        model=writer_engine().model_id,
+        at=datetime.now(UTC),
     )
+
+
+def _calls(step: PlanStep) -> int:
+    return step.retry.attempts * CALLS_PER_TRY
+
+
+def _prompt(action: WritingAction, payload: Payload, engine: ClaudeEngine) -> Prompt:
+    parameters = payload.spec.parameters.model_validate(payload.parameters)
+    prompt = spoken_as(payload.step.agent.persona, action.prompt(parameters, payload.inputs))
+    _check_size(action, size=sent_bytes(engine, longest_form(prompt)), answer_tokens=prompt.max_output_tokens)
+    return prompt
+
+
+def _check_size(action: WritingAction, *, size: int, answer_tokens: int) -> None:
+    name = action.spec.name
+    if size > action.longest_prompt_bytes:
+        limit = f"{name} sends at most {action.longest_prompt_bytes:,}"
+        raise EngineFailure(FailureKind.TOO_LONG, f"the prompt comes to {size:,} bytes; {limit}")
+    if answer_tokens > action.longest_answer_tokens:
+        limit = f"{name} asks for at most {action.longest_answer_tokens:,}"
+        raise EngineFailure(FailureKind.TOO_LONG, f"the answer may take {answer_tokens:,} tokens; {limit}")
 
 
 def _check(action: WritingAction, payload: Payload, answer: JsonObject) -> None:

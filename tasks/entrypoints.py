@@ -22,3 +22,15 @@ class Entrypoint:
 ENTRYPOINTS: dict[str, Entrypoint] = {
     "generate_report": Entrypoint(GenerateReportRequest, plan_report, "generate-report/generate-report"),
 }
+
+
+def plan_of(name: str, request: RunRequest) -> Plan:
+    """Return the plan of a request, with no more steps at once than it asks for.
+
+    Raises:
+        BadInput: when the request names what cannot be planned.
+    """
+    plan: Plan = ENTRYPOINTS[name].plan(request)
+    if request.parallelism is None:
+        return plan
+    return plan.model_copy(update={"parallelism": min(request.parallelism, plan.parallelism)})

@@ -1,32 +1,46 @@
-"""The `internal_service` engine: registered functions of this project, free of charge."""
+"""The `internal_service` engine: registered functions of this project, free of charge, each call in its own process."""
 
 from prefect import task
 from pydantic import BaseModel
 
+from maos.actions import StepOutcome
 from maos.engines import EngineType
 from sql import budgets
 from sql.session import org_session
+from tasks.apart import run_apart
 from tasks.artifacts import show_artifacts
 from tasks.attempts import Attempt
-from tasks.options import SERVICE_OPTIONS
+from tasks.effects import key_of
+from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
-from tasks.services.registry import SERVICES, RunFacts, ServiceCall
+from tasks.services.registry import SERVICES, RegisteredService, RunFacts, ServiceCall
 from tasks.steps import StepOrder, run_folder, take_up, task_run_id
 
+# A service that keeps its own time knows what became of it; killed in the middle, nobody does.
+_GRACE_SECONDS = 2.0
 
-@task(tags={EngineType.INTERNAL_SERVICE.tag}, **SERVICE_OPTIONS)
+
+@task(tags={EngineType.INTERNAL_SERVICE.tag}, **ENGINE_OPTIONS)
 def run_internal_service(order: StepOrder) -> None:
     """Carry out one step with a registered service."""
     payload = take_up(order)
-    if payload is None:
-        return
+    service = SERVICES[payload.step.action]
+    # Before the attempt begins: what fails here has certainly done nothing.
+    call = call_of(payload, service)
     with Attempt(payload, task_run_id=task_run_id()) as attempt:
-        outcome = SERVICES[payload.step.action].run(call_of(payload))
+        outcome = _carry_out(service, call, confirmed=attempt.confirmed_by is not None)
         attempt.complete(outcome)
     show_artifacts(payload.run, outcome)
 
 
-def call_of(payload: Payload) -> ServiceCall[BaseModel]:
+def _carry_out(service: RegisteredService, call: ServiceCall[BaseModel], *, confirmed: bool) -> StepOutcome:
+    if confirmed and service.confirmed:
+        # A person says that the effect happened: it is written down, not done.
+        return service.confirmed(call)
+    return run_apart(lambda: service.run(call), timeout_seconds=call.timeout_seconds + _GRACE_SECONDS)
+
+
+def call_of(payload: Payload, service: RegisteredService) -> ServiceCall[BaseModel]:
     """Return the call that the service will get: also what its preview shows to a reviewer."""
     run = payload.run
     with org_session(run.org_id) as session:
@@ -44,4 +58,7 @@ def call_of(payload: Payload) -> ServiceCall[BaseModel]:
             rehearsal=run.rehearsal,
             cost_usd=cost,
         ),
+        key=key_of(run, payload.step.id),
+        timeout_seconds=payload.timeout_seconds,
+        tool=service.needs() if service.needs else None,
     )

@@ -1,38 +1,73 @@
 """Reading a run and what is finished and decided of it: the truth the executor goes by."""
 
+from collections.abc import Collection
 from uuid import UUID
 
+from sqlmodel import Session
+
+from maos.actions import JsonObject
 from maos.approvals import Approval
 from maos.audit import AuditEvent
+from maos.errors import LeaseLost
 from maos.runs import Ledger, Run
 from sql import approvals, audit, invocations, runs
 from sql.session import org_session, system_session
+from tasks.leases import run_session
+from tasks.outages import outlasting
 
 
+@outlasting
 def find_run(run_id: UUID) -> Run | None:
     """Return a run that was opened before, or None."""
     with system_session() as session:
         return runs.find_run(run_id, session=session)
 
 
-def reread(run_id: UUID, org_id: UUID) -> Run:
-    """Return the run as it stands now."""
+@outlasting
+def reread(run_id: UUID, org_id: UUID, epoch: int) -> Run:
+    """Return the run as it stands now, for the process that has it.
+
+    Raises:
+        LeaseLost: when another process has taken it up.
+    """
     with org_session(org_id) as session:
         run = runs.find_run(run_id, session=session)
-    if run is None:
-        raise LookupError(f"run {run_id} is not in the ledger of its organisation")
+    if run is None or run.epoch != epoch:
+        raise LeaseLost(str(run_id))
     return run
 
 
-def read_ledger(run: Run) -> Ledger:
-    """Return what is finished and decided of a run; approvals whose time has passed are expired first."""
-    with org_session(run.org_id) as session:
+@outlasting
+def survey(run: Run) -> tuple[Run, Ledger]:
+    """Return the run as it stands now with its ledger; approvals whose time has passed are expired first.
+
+    Raises:
+        LeaseLost: when another process has taken it up.
+    """
+    with run_session(run) as session:
         for expired in approvals.expire_due(run.id, session=session):
             audit.append_audit(_expiry(expired), org_id=run.org_id, session=session)
-        return Ledger(
-            finished=invocations.finished_steps(run.id, session=session),
-            approvals=approvals.newest_approvals(run.id, session=session),
-        )
+        present = runs.find_run(run.id, session=session) or run
+        return present, ledger_of(present, session=session)
+
+
+def ledger_of(run: Run, *, session: Session) -> Ledger:
+    """Return what the ledger says of a run's steps."""
+    states = invocations.step_states(run.id, run.attempt, session=session)
+    return Ledger(
+        finished=states.finished,
+        failed=states.failed,
+        skipped=states.skipped,
+        in_doubt=frozenset(states.in_doubt),
+        approvals=approvals.newest_approvals(run.id, session=session),
+    )
+
+
+@outlasting
+def outputs_of(run: Run, step_ids: Collection[str]) -> dict[str, JsonObject]:
+    """Return the outputs of those of the steps that are completed."""
+    with org_session(run.org_id) as session:
+        return invocations.outputs_of(run.id, step_ids, session=session)
 
 
 def _expiry(approval: Approval) -> AuditEvent:

@@ -1,13 +1,13 @@
-"""Options of the engine tasks: how often each is retried, and for which failures."""
+"""Options of tasks: what Prefect keeps of them, and when it tries one again."""
 
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.tasks import exponential_backoff
 
 from maos.errors import EngineFailure
+from maos.plans import PlanStep
 
 
 def failed_for_now(
@@ -21,20 +21,13 @@ def failed_for_now(
 
 
 # The ledger, not Prefect's cache, knows what is done: neither cache nor stored results.
-_LEDGER_KNOWS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+LEDGER_OPTIONS: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
+ENGINE_OPTIONS: dict[str, Any] = {**LEDGER_OPTIONS, "retry_condition_fn": failed_for_now}
 
-CLAUDE_OPTIONS: dict[str, Any] = {
-    **_LEDGER_KNOWS,
-    "retries": 3,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": failed_for_now,
-}
-SERVICE_OPTIONS: dict[str, Any] = {
-    **_LEDGER_KNOWS,
-    "retries": 2,
-    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
-    "retry_jitter_factor": 0.5,
-    "retry_condition_fn": failed_for_now,
-}
-LEDGER_OPTIONS: dict[str, Any] = _LEDGER_KNOWS
+
+def retry_options(step: PlanStep, *, tried: int) -> dict[str, Any]:
+    """Return a step's retry policy as Prefect takes it, for a step that has been tried so often."""
+    delays = step.retry.delays(tried=tried)
+    if not delays:
+        return {"retries": 0}
+    return {"retries": len(delays), "retry_delay_seconds": delays, "retry_jitter_factor": step.retry.jitter}

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
 
 from maos.actions import ActionSpec, JsonObject
 from maos.approvals import approval_payload
 from maos.canonical import digest_of
+from maos.errors import InputMismatch
 from maos.frontier import is_guarded
 from maos.plans import PlanStep
-from maos.runs import Ledger, Run
+from maos.references import resolve, source_of
+from maos.runs import Run
+from maos.templates import rendered
 from tasks.catalogue import actions, rules_digest
+from tasks.ledger import outputs_of
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Payload:
     step: PlanStep
     spec: ActionSpec
     parameters: JsonObject
-    inputs: Mapping[str, JsonObject]
+    inputs: Mapping[str, Any]
     content: JsonObject
 
     @property
@@ -33,19 +40,54 @@ class Payload:
         """Whether a person must approve it."""
         return is_guarded(self.run, self.spec)
 
+    @property
+    def timeout_seconds(self) -> float:
+        """The longest that one try may take."""
+        return self.step.timeout_seconds or self.spec.timeout_seconds
 
-def payload_of(run: Run, step_id: str, ledger: Ledger) -> Payload:
-    """Bind a step's inputs from the ledger and complete its parameters by the action's schema."""
+
+def payload_of(run: Run, step_id: str) -> Payload:
+    """Bind a step's inputs from the ledger, check them, and complete its parameters by the action's schema.
+
+    Raises:
+        InputMismatch: when what it reads does not fit what it needs.
+    """
     step = run.plan.step(step_id)
     spec = actions()[step.action]
-    parameters = spec.parameters.model_validate(step.parameters).model_dump(mode="json")
-    inputs = {name: ledger.finished[source].output for name, source in step.inputs.items()}
+    inputs = _inputs_of(run, step, spec)
+    parameters = _parameters_of(step, spec, inputs)
     content = approval_payload(
         step,
         parameters=parameters,
         inputs=inputs,
-        plan_digest=run.plan.digest,
+        plan_digest=run.plan.digest_for(step_id),
         # The rules as they are now: a change of risk or autonomy between approval and execution asks again.
-        rules_digest=rules_digest(),
+        rules_digest=rules_digest([step.action]),
     )
     return Payload(run=run, step=step, spec=spec, parameters=parameters, inputs=inputs, content=content)
+
+
+def _inputs_of(run: Run, step: PlanStep, spec: ActionSpec) -> dict[str, Any]:
+    sources = {source_of(reference) for reference in step.inputs.values()}
+    # A source without an output has failed, and its plan lets the others go on without it.
+    outputs: dict[str, JsonObject | None] = dict.fromkeys(sources) | outputs_of(run, sources)
+    inputs = {name: resolve(reference, outputs) for name, reference in step.inputs.items()}
+    for name, kind in spec.inputs.items():
+        try:
+            TypeAdapter(kind).validate_python(inputs[name])
+        except ValidationError as error:
+            raise InputMismatch(name, _first_fault(error)) from None
+    return inputs
+
+
+def _parameters_of(step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any]) -> JsonObject:
+    given = rendered(step.parameters, spec.parameters, inputs)
+    try:
+        return spec.parameters.model_validate(given).model_dump(mode="json")
+    except ValidationError as error:
+        raise InputMismatch("parameters", _first_fault(error)) from None
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, fault['loc'])) or 'value'}: {fault['msg']}"

@@ -1,89 +1,101 @@
-"""Opening and closing a run in the ledger."""
+"""Opening a run in the ledger, taking it up again, and giving it its end."""
 
-from importlib.metadata import version
+from dataclasses import dataclass
 from uuid import UUID
 
 from prefect import task
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
 from maos.engines import EngineType
-from maos.errors import BadInput
-from maos.plans import Plan, check_plan
+from maos.errors import BadInput, LeaseLost
+from maos.plan_check import check_plan
+from maos.plans import Plan
 from maos.redaction import for_clients
 from maos.requests import RunRequest
-from maos.runs import Run, RunResult
+from maos.runs import GateKind, Run, RunResult
 from maos.statuses import RunStatus
-from sql import approvals, audit, budgets, organizations, runs
-from sql.session import org_session, system_session
+from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
+from sql.plan_revisions import Origin
+from sql.session import org_session
 from sql.tables import OrchestratorRun, Organization
-from tasks.attempts import abandon_running
+from tasks.abandonment import abandon_running
+from tasks.admission import admit
 from tasks.catalogue import actions, rules_digest
 from tasks.engines import writer_is_configured
-from tasks.ledger import read_ledger, reread
+from tasks.leases import LEASE, run_session
+from tasks.ledger import find_run, outputs_of, reread
 from tasks.options import LEDGER_OPTIONS
+from tasks.outages import outlasting
+from tasks.pinning import code_version, pins_of
+from tasks.retries import Retry, copy_files, plan_retry, reuse_outcomes
+from tasks.steps import folder_of
 
 # Engines that need a key; a plan that uses one without it is rehearsed.
 _KEYED_ENGINES = frozenset({EngineType.CLAUDE_CLI, EngineType.DEEP_AGENT, EngineType.GEMINI_IMAGE})
-_MAY_START_RUNS = frozenset({"owner", "author", "operator"})
 
 
-def admit(request: RunRequest) -> UUID:
-    """Check that the organisation exists and the initiator may start a run for it; return its id.
+@dataclass(frozen=True)
+class Opening:
+    """What a run is opened with."""
 
-    Raises:
-        BadInput: naming the field, the value and what is allowed.
-    """
-    with system_session() as session:
-        org = organizations.find_organization(request.org, session=session)
-        if org is None:
-            own = ", ".join(organizations.organizations_of(request.initiator, session=session))
-            allowed = f"organisations of {request.initiator}: {own or 'none'}"
-            raise BadInput("org", request.org, allowed)
-        _check_organization(org, request)
-        user = organizations.find_member(request.initiator, session=session)
-        roles = organizations.roles_of(user.id, org_id=org.id, session=session) if user else frozenset()
-    if not roles & _MAY_START_RUNS:
-        allowed = f"a member of {request.org} with role {' or '.join(sorted(_MAY_START_RUNS))}"
-        raise BadInput("initiator", request.initiator, allowed)
-    return org.id
-
-
-def _check_organization(org: Organization, request: RunRequest) -> None:
-    if org.status != "active":
-        raise BadInput("org", request.org, f"an active organisation; this one is {org.status}")
-    level = AutonomyLevel(org.autonomy)
-    if request.autonomy and stricter(request.autonomy, level) is not request.autonomy:
-        raise BadInput("autonomy", request.autonomy.value, f"{level.value} or stricter for {request.org}")
+    entrypoint: str
+    request: RunRequest
+    plan: Plan
+    retry: Retry | None = None
 
 
 @task(task_run_name="open-run", **LEDGER_OPTIONS)
-def open_run(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan) -> None:
-    """Write the run's row, its cap and its first audit row, once the plan has passed every check.
+def open_run(run_id: UUID, opening: Opening) -> None:
+    """Write the run's row, its plan, its cap and its first audit row, once the plan has passed every check.
 
     Raises:
-        BadInput: when organisation, initiator or autonomy are not acceptable.
+        BadInput: when organisation, initiator, autonomy or the run to retry are not acceptable.
         PlanRefused: with every fault of the plan.
+        LeaseLost: when another process has opened the run.
     """
+    request = opening.request
     org_id = admit(request)
-    check_plan(plan, actions())
+    check_plan(opening.plan, actions())
+    if opening.retry:
+        copy_files(opening.retry, folder_of(request.org, run_id))
+    try:
+        _write_run(run_id, org_id, opening)
+    except IntegrityError:
+        if find_run(run_id) is None:
+            raise
+        raise LeaseLost(str(run_id)) from None
+
+
+@outlasting
+def _write_run(run_id: UUID, org_id: UUID, opening: Opening) -> None:
+    request, plan = opening.request, opening.plan
     with org_session(org_id) as session:
         org = organizations.find_organization(request.org, session=session)
         if org is None:
             raise BadInput("org", request.org, "an organisation that exists")
-        session.add(_row_of(run_id, entrypoint, request, plan, org))
+        session.add(_row_of(run_id, opening, org))
         session.flush()
+        leases.take_lease(run_id, LEASE, session=session)
+        reason = "as requested"
+        if opening.retry and (run := runs.find_run(run_id, session=session)):
+            reason = f"retry of run {opening.retry.parent.id}"
+            reuse_outcomes(opening.retry, run, session=session)
+        plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
         if request.cost_cap_usd is not None:
             budgets.add_run_cap(run_id, request.cost_cap_usd, org_id=org_id, session=session)
-        summary = f"{entrypoint} of {len(plan.steps)} steps opened: {request.title}"
+        summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {request.title}"
         event = AuditEvent(
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
         )
         audit.append_audit(event, org_id=org_id, session=session)
 
 
-def _row_of(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan, org: Organization) -> OrchestratorRun:
+def _row_of(run_id: UUID, opening: Opening, org: Organization) -> OrchestratorRun:
+    request, plan, retry = opening.request, opening.plan, opening.retry
     needs_key = any(step.engine in _KEYED_ENGINES for step in plan.steps)
     return OrchestratorRun(
         id=run_id,
@@ -91,62 +103,109 @@ def _row_of(run_id: UUID, entrypoint: str, request: RunRequest, plan: Plan, org:
         title=request.title,
         initiator_type="user",
         initiator_id=request.initiator,
-        entrypoint=entrypoint,
+        entrypoint=opening.entrypoint,
         origin_type="plan",
         plan=plan.model_dump(mode="json"),
         plan_digest=plan.digest,
-        rules_digest=rules_digest(),
-        code_version=version("maos"),
+        rules_digest=rules_digest(sorted({step.action for step in plan.steps})),
+        code_version=code_version(),
+        pins=pins_of(plan),
         prompt_inputs=request.model_dump(mode="json"),
         autonomy=stricter(request.autonomy or AutonomyLevel(org.autonomy), AutonomyLevel(org.autonomy)),
-        rehearsal=needs_key and not writer_is_configured(),
+        # What is reused decides: rehearsed and real outcomes must not mix.
+        rehearsal=retry.parent.rehearsal if retry and retry.reused else needs_key and not writer_is_configured(),
         status=RunStatus.EXECUTING,
+        parent_run_id=retry.parent.id if retry else None,
         budget_cap_usd=request.cost_cap_usd,
     )
 
 
+def retry_of(request: RunRequest) -> Retry | None:
+    """Return what a request takes up of an ended run, if it asks for that.
+
+    Raises:
+        BadInput: naming what cannot be taken up.
+    """
+    return plan_retry(request.retry, request, admit(request)) if request.retry else None
+
+
+@outlasting
 def wake_run(run: Run) -> Run:
     """Take a run up again in a new process: end what an earlier process left running."""
-    with org_session(run.org_id) as session:
+    with run_session(run) as session:
         abandon_running(run, session=session)
-        if run.status is RunStatus.PAUSED:
-            runs.set_status(run.id, RunStatus.EXECUTING, session=session)
-        else:
+        if run.status.ended:
             runs.reopen(run.id, session=session)
-    return reread(run.id, run.org_id)
+        else:
+            runs.set_status(run.id, RunStatus.EXECUTING, session=session)
+    return reread(run.id, run.org_id, run.epoch)
 
 
-def pause_run(run: Run) -> None:
-    """Note that the run waits for a person."""
-    with org_session(run.org_id) as session:
-        runs.set_status(run.id, RunStatus.PAUSED, session=session)
+@outlasting
+def pause_run(run: Run, gate_kind: GateKind) -> None:
+    """Note that the run waits for a person, and what its form shows."""
+    with run_session(run) as session:
+        runs.pause(run.id, gate_kind, session=session)
 
 
 @task(task_run_name="close-run", **LEDGER_OPTIONS)
 def close_run(run: Run, status: RunStatus, reason: str | None = None) -> RunResult:
     """Give the run its one end: status, result, withdrawn approvals and an audit row, in one transaction."""
-    return end_run(run, status, reason)
-
-
-def end_run(run: Run, status: RunStatus, reason: str | None) -> RunResult:
-    """Do what `close_run` does, for callers outside a flow run; a run that has its end keeps it."""
     result = _result_of(run) if status is RunStatus.COMPLETED else {}
-    error_summary = for_clients(reason) if reason else None
+    return _close(run, status, reason, result)
+
+
+@outlasting
+def _close(run: Run, status: RunStatus, reason: str | None, result: JsonObject) -> RunResult:
+    with run_session(run) as session:
+        return _write_end(run, status, reason, result, actor="maos", session=session)
+
+
+@outlasting
+def end_run(run: Run, status: RunStatus, reason: str, *, actor: str = "maos") -> RunResult:
+    """End a run from outside its process, which can write nothing from here on; a run that has its end keeps it."""
     with org_session(run.org_id) as session:
-        abandon_running(run, session=session)
-        ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
-        approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
-        cost = budgets.cost_of_run(run.id, session=session)
-        if ended:
-            summary = error_summary or f"run {status.value}, {cost:f} USD"
-            success = status is RunStatus.COMPLETED
-            event = AuditEvent(
-                event=f"run.{status.value}", actor="maos", run_id=run.id, success=success, summary=summary
-            )
-            audit.append_audit(event, org_id=run.org_id, session=session)
+        leases.revoke_lease(run.id, session=session)
+        return _write_end(run, status, reason, {}, actor=actor, session=session)
+
+
+def _write_end(
+    run: Run, status: RunStatus, reason: str | None, result: JsonObject, *, actor: str, session: Session
+) -> RunResult:
+    error_summary = for_clients(reason) if reason else None
+    abandon_running(run, session=session)
+    ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
+    approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
+    cost = budgets.cost_of_run(run.id, session=session)
+    if ended:
+        summary = error_summary or f"run {status.value}, {cost:f} USD"
+        success = status is RunStatus.COMPLETED
+        event = AuditEvent(event=f"run.{status.value}", actor=actor, run_id=run.id, success=success, summary=summary)
+        audit.append_audit(event, org_id=run.org_id, session=session)
     return RunResult(run_id=run.id, status=status, cost_usd=cost, result=result)
 
 
 def _result_of(run: Run) -> JsonObject:
-    finished = read_ledger(run).finished
-    return {step.id: finished[step.id].output for step in run.plan.last_steps}
+    return dict(outputs_of(run, [step.id for step in run.plan.last_steps]))
+
+
+def result_of_completed(run: Run) -> RunResult:
+    """Return what a completed run handed back."""
+    with org_session(run.org_id) as session:
+        cost = budgets.cost_of_run(run.id, session=session)
+    return RunResult(run_id=run.id, status=run.status, cost_usd=cost, result=_result_of(run))
+
+
+@outlasting
+def skip_steps(run: Run, reasons: dict[str, str]) -> None:
+    """Write which steps are skipped, and why."""
+    with run_session(run) as session:
+        already = invocations.step_states(run.id, run.attempt, session=session).skipped
+        for step_id, reason in reasons.items():
+            if step_id in already:
+                continue
+            session.add(invocations.skipped_row(run, step_id, for_clients(reason), session=session))
+            event = AuditEvent(
+                event="step.skipped", actor="maos", run_id=run.id, step_id=step_id, success=False, summary=reason
+            )
+            audit.append_audit(event, org_id=run.org_id, session=session)

@@ -8,31 +8,38 @@ from prefect.context import TaskRunContext
 
 from maos.runs import Run
 from maos.settings import load_settings
-from tasks.ledger import read_ledger, reread
+from tasks.ledger import reread
 from tasks.payloads import Payload, payload_of
 
 
 @dataclass(frozen=True)
 class StepOrder:
-    """A step to carry out; everything else is read from the ledger."""
+    """A step to carry out for the process of this epoch; everything else is read from the ledger."""
 
     run_id: UUID
     org_id: UUID
+    epoch: int
     step_id: str
 
 
-def take_up(order: StepOrder) -> Payload | None:
-    """Return what the step will do, or None when it is done already."""
-    run = reread(order.run_id, order.org_id)
-    ledger = read_ledger(run)
-    if order.step_id in ledger.finished:
-        return None
-    return payload_of(run, order.step_id, ledger)
+def take_up(order: StepOrder) -> Payload:
+    """Return what the step will do.
+
+    Raises:
+        InputMismatch: when what it reads does not fit what it needs.
+        LeaseLost: when another process has taken the run up.
+    """
+    return payload_of(reread(order.run_id, order.org_id, order.epoch), order.step_id)
 
 
 def run_folder(run: Run) -> Path:
     """Return the run's folder for files, made if missing; its place follows from ids alone."""
-    folder = load_settings().artifact_store / run.org / str(run.id)
+    return folder_of(run.org, run.id)
+
+
+def folder_of(org: str, run_id: UUID) -> Path:
+    """Return the folder of a run that may not be opened yet."""
+    folder = load_settings().artifact_store / org / str(run_id)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -59,11 +59,16 @@ def call_writer(engine: ClaudeEngine, prompt: Prompt, progress: Callable[[str], 
     return WriterReply(answer=answer, **dict(receipt))
 
 
+def sent_bytes(engine: ClaudeEngine, prompt: Prompt) -> int:
+    """Return the UTF-8 bytes of everything that a prompt sends: system, user and schema."""
+    sent = (prompt.system, prompt.user, json.dumps(engine.schema_of(prompt.answer)))
+    return sum(len(text.encode()) for text in sent)
+
+
 def writer_ceiling(engine: ClaudeEngine, prompt: Prompt, at: datetime) -> Decimal:
     """Return the most that asking the writer once can cost."""
-    sent = (prompt.system, prompt.user, json.dumps(engine.schema_of(prompt.answer)))
     return ceiling_of(
-        sent_bytes=sum(len(text.encode()) for text in sent),
+        sent_bytes=sent_bytes(engine, prompt),
         max_output_tokens=prompt.max_output_tokens,
         model=engine.model_id,
         at=at,

@@ -17,7 +17,7 @@ from flows.execution import conduct
 from flows.options import ENTRYPOINT_OPTIONS
 from maos.actions import StepOutcome
 from maos.engines import EngineType
-from maos.plans import Plan, PlanStep
+from maos.plans import Plan, PlanStep, RetryPolicy
 from maos.requests import RunRequest
 from maos.risk import RiskLevel
 from maos.runs import RunResult
@@ -33,6 +33,10 @@ class NoteParameters(BaseModel):
     text: str = "done"
 
 
+# Tests must not wait for a retry.
+AT_ONCE = RetryPolicy(first_delay_seconds=0, jitter=0)
+
+
 def step(name: str, action: str = "note_low", *, after: tuple[str, ...] = (), **parameters: object) -> PlanStep:
     """Return a step of the test actions; it reads the outcome of each step it comes after."""
     return PlanStep(
@@ -42,6 +46,7 @@ def step(name: str, action: str = "note_low", *, after: tuple[str, ...] = (), **
         action=action,
         parameters=parameters,
         inputs={source: source for source in after},
+        retry=AT_ONCE,
     )
 
 
@@ -60,7 +65,13 @@ class Bench:
     def _register(self, risk: RiskLevel) -> None:
         self._patch.delitem(SERVICES, f"note_{risk.value}", raising=False)
 
-        @internal_service(action=f"note_{risk.value}", risk=risk, title="Note a text.", parameters=NoteParameters)
+        @internal_service(
+            action=f"note_{risk.value}",
+            risk=risk,
+            title="Note a text.",
+            parameters=NoteParameters,
+            open_inputs=True,
+        )
         def note(call: ServiceCall[NoteParameters]) -> StepOutcome:
             self.before(call.parameters.text)
             with self.carried_out.open("a") as file:

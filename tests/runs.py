@@ -10,9 +10,10 @@ from maos.actions import ActionSpec
 from maos.approvals import Approval, ApprovalPolicy
 from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
+from maos.errors import FailureKind
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel
-from maos.runs import FinishedStep, Run
+from maos.runs import FailedStep, GateKind, Run
 from maos.statuses import ApprovalStatus, RunStatus
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -28,17 +29,24 @@ ACTIONS = {
     risk.value: ActionSpec(name=risk.value, engine=SERVICE, risk=risk, title="Act.", parameters=Nothing)
     for risk in RiskLevel
 }
-DONE = FinishedStep(output={}, artifacts=(), task_run_id=None)
+DONE = None
 
 
-def step(name: str, action: str = "low", after: tuple[str, ...] = ()) -> PlanStep:
+def step(name: str, action: str = "low", after: tuple[str, ...] = (), **fields: object) -> PlanStep:
     """Return a step that waits for others without reading them."""
-    return PlanStep(id=name, agent="clerk", engine=SERVICE, action=action, after=after)
+    return PlanStep.model_validate(
+        {"id": name, "agent": "clerk", "engine": SERVICE, "action": action, "after": after, **fields}
+    )
 
 
-def run_of(*steps: PlanStep, autonomy: AutonomyLevel = AutonomyLevel.SEMI_AUTONOMOUS) -> Run:
+def run_of(
+    *steps: PlanStep,
+    autonomy: AutonomyLevel = AutonomyLevel.SEMI_AUTONOMOUS,
+    parallelism: int = 8,
+    held_by: str | None = None,
+) -> Run:
     """Return a run of these steps."""
-    plan = Plan(steps=steps)
+    plan = Plan(steps=steps, parallelism=parallelism)
     return Run(
         id=ANY_ID,
         org_id=ANY_ID,
@@ -49,20 +57,26 @@ def run_of(*steps: PlanStep, autonomy: AutonomyLevel = AutonomyLevel.SEMI_AUTONO
         plan=plan,
         plan_digest=plan.digest,
         rules_digest="0" * 64,
+        request={},
+        pins={},
         autonomy=autonomy,
         read_only_exempt=False,
         rehearsal=True,
         status=RunStatus.EXECUTING,
         attempt=1,
         gate_round=1,
+        gate_kind=GateKind.APPROVALS,
         gate_refusal=None,
+        held_by=held_by,
+        epoch=1,
+        parent_run_id=None,
         started_at=NOW,
     )
 
 
-def approval(step: str, status: ApprovalStatus) -> Approval:
+def approval(step: str, status: ApprovalStatus, **fields: object) -> Approval:
     """Return an approval of a step."""
-    return Approval(
+    newest = Approval(
         id=ANY_ID,
         org_id=ANY_ID,
         run_id=ANY_ID,
@@ -83,3 +97,9 @@ def approval(step: str, status: ApprovalStatus) -> Approval:
         decided_by="reviewer@demo.example",
         note="too early",
     )
+    return newest.model_copy(update=fields)
+
+
+def failure(kind: FailureKind = FailureKind.SERVICE_ERROR, *, tries: int = 1) -> FailedStep:
+    """Return how a step has failed."""
+    return FailedStep(kind=kind, summary="disk full", tries=tries)

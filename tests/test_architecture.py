@@ -80,7 +80,8 @@ def test_files_and_functions_stay_short(path: Path) -> None:
 
 @pytest.mark.parametrize("path", _files(*ROOMS), ids=_name)
 def test_nothing_is_caught_wholesale(path: Path) -> None:
-    if path == ROOT / "flows" / "hooks.py":
+    # The border to a child process, which everything has to cross.
+    if path in {ROOT / "flows" / "hooks.py", ROOT / "tasks" / "apart.py"}:
         return
     swallowed = [
         ast.unparse(node.type)
@@ -96,7 +97,7 @@ HOUSEKEEPING = {"reconcile_runs"}
 
 
 def _entrypoints() -> list[Path]:
-    shared = {"__init__", "execution", "approvals", "hooks", "options"} | HOUSEKEEPING
+    shared = {"__init__", "execution", "approvals", "drifts", "hooks", "options"} | HOUSEKEEPING
     return [path for path in _files("flows") if path.stem not in shared]
 
 

@@ -6,7 +6,7 @@ import logging
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import psutil
@@ -16,6 +16,7 @@ from deployments.embedded.backoff import Backoff
 from deployments.embedded.prefect_api import api_client
 from deployments.embedded.prefect_settings import WORK_POOL
 from deployments.embedded.worker_name import worker_name
+from maos.reconciliation import RECOVERY_STATE
 from maos.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -47,6 +48,15 @@ class PatientWorker(ProcessWorker):
             # Raised, a few of these would end the worker, and with it every run it has started.
             _logger.warning("The Prefect API does not answer: %s", error)
             return []
+
+    async def _propose_crashed_state(self, flow_run: "FlowRun", message: str, client: Any = None) -> None:
+        """Report a crash, unless a hook that heard of it first has had the run taken up again.
+
+        The runner below this worker has reported it before; a second report would undo what the hooks did.
+        """
+        state = (await self.client.read_flow_run(flow_run.id)).state
+        if state is None or state.name != RECOVERY_STATE:
+            await super()._propose_crashed_state(flow_run, message, client)
 
 
 async def work() -> None:

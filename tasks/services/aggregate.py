@@ -22,7 +22,8 @@ from tasks.tables import Table
     risk=RiskLevel.LOW,
     title="Add up the measures in all, along each dimension and over time.",
     parameters=AggregateParameters,
-    inputs=frozenset({"profile"}),
+    inputs={"profile": DatasetProfile},
+    output=Metrics,
     read_only=True,
 )
 def aggregate_metrics(call: ServiceCall[AggregateParameters]) -> StepOutcome:

@@ -17,7 +17,8 @@ from tasks.services.registry import ServiceCall, internal_service
     risk=RiskLevel.LOW,
     title="Draw the trend and the ranking of each dimension.",
     parameters=ChartParameters,
-    inputs=frozenset({"metrics"}),
+    inputs={"metrics": Metrics},
+    output=ChartSet,
     read_only=True,
 )
 def draw_charts(call: ServiceCall[ChartParameters]) -> StepOutcome:

@@ -16,6 +16,7 @@ from tasks.tables import Table
     risk=RiskLevel.LOW,
     title="Read the data set and count what is wrong with it.",
     parameters=ProfileParameters,
+    output=DatasetProfile,
     read_only=True,
 )
 def profile_data(call: ServiceCall[ProfileParameters]) -> StepOutcome:

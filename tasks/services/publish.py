@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from maos.actions import ArtifactRef, StepOutcome
 from maos.charts import ChartSet
+from maos.effects import Effect, EffectKind
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import Narrative
 from maos.report import Report, ReportChart, ReportRun
@@ -38,7 +39,10 @@ def preview(call: ServiceCall[PublishParameters]) -> str:
     risk=RiskLevel.HIGH,
     title="Publish the report as a page and as Markdown in the run's folder.",
     parameters=PublishParameters,
-    inputs=frozenset({"profile", "metrics", "charts", "narrative"}),
+    inputs={"profile": DatasetProfile, "metrics": Metrics, "charts": ChartSet, "narrative": Narrative},
+    output=PublishedReport,
+    # The same bytes at a place made from ids.
+    effect=Effect(kind=EffectKind.PUBLISH, repeatable=True),
     preview=preview,
 )
 def publish_report(call: ServiceCall[PublishParameters]) -> StepOutcome:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from maos.actions import ActionSpec, JsonObject, StepOutcome
+from maos.actions import ActionSpec, StepOutcome
 from maos.engines import EngineType
 from maos.risk import RiskLevel
 
@@ -35,9 +35,14 @@ class ServiceCall(Generic[P]):
     """One call of a service: its validated parameters, bound inputs, and the run's folder for files."""
 
     parameters: P
-    inputs: Mapping[str, JsonObject]
+    inputs: Mapping[str, Any]
     folder: Path
     run: RunFacts
+    # Sent along with an effect: whoever keeps keys drops what it has had before.
+    key: str
+    timeout_seconds: float
+    # What the service's `needs` returned: the engine's process reaches neither the database nor Prefect.
+    tool: Any = None
 
 
 # Any: each service takes a call of its own parameters model, which the registry keeps beside it.
@@ -53,6 +58,10 @@ class RegisteredService:
     spec: ActionSpec
     run: Service
     preview: Preview | None
+    # What is recorded when a person says that an effect in doubt did happen.
+    confirmed: Service | None
+    # Loads the tool of its calls, in the run's process.
+    needs: Callable[[], Any] | None
 
 
 SERVICES: dict[str, RegisteredService] = {}
@@ -64,29 +73,30 @@ def internal_service(
     risk: RiskLevel,
     title: str,
     parameters: type[P],
-    inputs: frozenset[str] = frozenset(),
-    read_only: bool = False,
     preview: Callable[[ServiceCall[P]], str] | None = None,
+    confirmed: Callable[[ServiceCall[P]], StepOutcome] | None = None,
+    needs: Callable[[], Any] | None = None,
+    **facts: Any,
 ) -> Callable[[Callable[[ServiceCall[P]], StepOutcome]], Callable[[ServiceCall[P]], StepOutcome]]:
     """Register a function as an action of the `internal_service` engine.
 
+    Args:
+        needs: loads what the service works with, such as a block; its calls have it as `tool`.
+        facts: further fields of its `ActionSpec`, such as `inputs`, `output`, `read_only`, `effect`.
+
     Raises:
-        ValueError: when the action is registered twice.
+        ValueError: when the action is registered twice, or has an effect that can be in doubt and no `confirmed`.
     """
     spec = ActionSpec(
-        name=action,
-        engine=EngineType.INTERNAL_SERVICE,
-        risk=risk,
-        title=title,
-        parameters=parameters,
-        inputs=inputs,
-        read_only=read_only,
+        name=action, engine=EngineType.INTERNAL_SERVICE, risk=risk, title=title, parameters=parameters, **facts
     )
+    if spec.effect and not spec.effect.repeatable and confirmed is None:
+        raise ValueError(f"action {action!r} has an effect that can be in doubt: say what is recorded when it happened")
 
     def register(function: Callable[[ServiceCall[P]], StepOutcome]) -> Callable[[ServiceCall[P]], StepOutcome]:
         if action in SERVICES:
             raise ValueError(f"action {action!r} is registered twice")
-        SERVICES[action] = RegisteredService(spec=spec, run=function, preview=preview)
+        SERVICES[action] = RegisteredService(spec=spec, run=function, preview=preview, confirmed=confirmed, needs=needs)
         return function
 
     return register

@@ -50,8 +50,8 @@ def test_a_run_that_is_cancelled_while_it_sleeps_is_closed(maos: Maos) -> None:
     assert maos.rows(f"SELECT status FROM agent_pending_actions WHERE run_id = '{run_id}'") == [("cancelled",)]
 
 
-def test_reconciliation_is_scheduled_every_minute_and_silent_when_all_agree(maos: Maos) -> None:
+def test_reconciliation_is_scheduled_twice_a_minute_and_silent_when_all_agree(maos: Maos) -> None:
     deployment = maos.prefect("GET", "/deployments/name/reconcile-runs/reconcile-runs")
 
-    assert [schedule["schedule"]["interval"] for schedule in deployment["schedules"]] == [60.0]
+    assert [schedule["schedule"]["interval"] for schedule in deployment["schedules"]] == [30.0]
     assert "nothing to mend" in maos.run("reconcile")

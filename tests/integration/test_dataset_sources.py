@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from blocks.dataset_downloads import DatasetDownloads, is_public
+from blocks.dataset_downloads import DatasetDownloads
+from blocks.public_addresses import is_public
 from maos.errors import BadInput
 from maos.settings import Settings
 from tasks.datasets import EXAMPLES, inspect_dataset
@@ -209,7 +210,7 @@ def test_a_public_address_cannot_redirect_to_a_private_one(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server stands for a public one: its own address passes, the address it redirects to does not.
-    monkeypatch.setattr("blocks.dataset_downloads.is_public", lambda each: each != ipaddress.ip_address("::1"))
+    monkeypatch.setattr("blocks.public_addresses.is_public", lambda each: each != ipaddress.ip_address("::1"))
 
     with pytest.raises(BadInput, match="an address on the public internet"):
         DatasetDownloads().fetch(f"{address}/inside", tmp_path / "target")

@@ -1,5 +1,6 @@
 """The executor against a real Prefect server and a real database."""
 
+import multiprocessing
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -68,9 +69,7 @@ def test_steps_are_task_runs_with_their_dependencies_as_edges(bench: Bench) -> N
 
 
 def test_ready_steps_run_side_by_side(bench: Bench) -> None:
-    import threading
-
-    meet = threading.Barrier(3, timeout=20)
+    meet = multiprocessing.Barrier(3, timeout=20)
     bench.before = lambda _step: meet.wait()
     bench.plan(step("a", text="a"), step("b", text="b"), step("c", text="c"))
 

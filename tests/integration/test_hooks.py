@@ -7,7 +7,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Crashed, Failed
 
 from flows.generate_report import generate_report
-from flows.hooks import close_cancelled, close_crashed, close_failed
+from flows.hooks import close_cancelled, recover_crashed, recover_failed
 from sql import budgets
 from sql.session import org_session
 from tests.gates import rows
@@ -18,8 +18,9 @@ from tests.rows import add_approval, add_run, invocation
     ("hook", "state", "status"),
     [
         (close_cancelled, Cancelled(), "cancelled"),
-        (close_crashed, Crashed(), "failed"),
-        (close_failed, Failed(), "failed"),
+        # Without a deployment nothing could take it up again.
+        (recover_crashed, Crashed(), "failed"),
+        (recover_failed, Failed(data=OSError("unforeseen")), "failed"),
     ],
 )
 def test_a_run_that_ended_outside_leaves_nothing_open(org_id: UUID, hook, state, status: str) -> None:  # type: ignore[no-untyped-def]
@@ -36,7 +37,7 @@ def test_a_run_that_ended_outside_leaves_nothing_open(org_id: UUID, hook, state,
 
     assert rows("SELECT status FROM orchestrator_runs") == [(status,)]
     assert rows("SELECT status FROM agent_pending_actions") == [("cancelled",)]
-    assert rows("SELECT status, error_kind FROM agent_invocations") == [("failed", "interrupted")]
+    assert rows("SELECT status, error_kind FROM agent_invocations") == [("failed", "process_died")]
     assert rows("SELECT reserved_usd FROM budgets") == [(0,)]
     assert rows("SELECT event FROM agent_action_audit_log") == [(f"run.{status}",)]
 

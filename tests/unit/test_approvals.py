@@ -6,6 +6,7 @@ import pytest
 
 from maos.approvals import (
     Approval,
+    ApprovalKind,
     ApprovalPolicy,
     Decision,
     DecisionPath,
@@ -17,7 +18,7 @@ from maos.approvals import (
 )
 from maos.canonical import digest_of
 from maos.engines import EngineType
-from maos.plans import PlanStep
+from maos.plans import Agent, PlanStep
 from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
 
@@ -82,7 +83,59 @@ def test_an_organisation_may_allow_self_approval() -> None:
     assert refusal_of(approval, _request(reviewer="author@demo.example"), roles={"owner"}, now=NOW) is None
 
 
-STEP = PlanStep(id="send", agent="clerk", engine=EngineType.INTERNAL_SERVICE, action="send", inputs={"text": "draft"})
+IN_DOUBT = _approval(kind=ApprovalKind.IN_DOUBT)
+DRIFTED = _approval(kind=ApprovalKind.NEEDS_DECISION)
+ONLY_PINNED = _approval(kind=ApprovalKind.NEEDS_DECISION, payload={"choices": ["pinned"]})
+# What a step is given is no offer of choices.
+NAMED_SO = _approval(payload={"choices": ["again"]})
+
+
+@pytest.mark.parametrize(
+    ("approval", "choice", "refusal"),
+    [
+        (_approval(), None, None),
+        (_approval(), "again", "this approval offers no choice; leave 'again' out"),
+        (_approval(), "", "this approval offers no choice; leave '' out"),
+        (NAMED_SO, "again", "this approval offers no choice; leave 'again' out"),
+        (IN_DOUBT, "again", None),
+        (IN_DOUBT, "done", None),
+        (IN_DOUBT, None, "approving takes a choice: again or done"),
+        (IN_DOUBT, "", "approving takes a choice: again or done"),
+        (IN_DOUBT, "AGAIN", "approving takes a choice: again or done"),
+        (IN_DOUBT, "pinned", "approving takes a choice: again or done"),
+        (DRIFTED, "pinned", None),
+        (DRIFTED, "rebuild", None),
+        (DRIFTED, None, "approving takes a choice: pinned or rebuild"),
+        (ONLY_PINNED, "pinned", None),
+        (ONLY_PINNED, "rebuild", "approving takes a choice: pinned"),
+    ],
+)
+def test_approving_takes_one_of_the_choices_that_are_offered(
+    approval: Approval, choice: str | None, refusal: str | None
+) -> None:
+    assert refusal_of(approval, _request(choice=choice), roles={"reviewer"}, now=NOW) == refusal
+
+
+@pytest.mark.parametrize("approval", [_approval(), IN_DOUBT, DRIFTED])
+@pytest.mark.parametrize("choice", [None, "again", "nonsense"])
+def test_rejecting_takes_no_choice(approval: Approval, choice: str | None) -> None:
+    request = _request("reject", note="Not now.", choice=choice)
+
+    assert refusal_of(approval, request, roles={"reviewer"}, now=NOW) is None
+
+
+@pytest.mark.parametrize("approval", [IN_DOUBT, DRIFTED])
+def test_a_choice_bends_no_other_rule(approval: Approval) -> None:
+    request = _request(reviewer="author@demo.example", choice=approval.choices[0])
+
+    refusal = refusal_of(approval, request, roles={"owner"}, now=NOW)
+
+    assert refusal == "author@demo.example started the run and may not decide its approvals"
+
+
+STEP = PlanStep(
+    id="send", agent=Agent(name="clerk"), engine=EngineType.INTERNAL_SERVICE, action="send", inputs={"text": "draft"}
+)
 
 
 def _payload(**changes: object) -> str:
@@ -100,7 +153,8 @@ def _payload(**changes: object) -> str:
     "change",
     [
         {"step": STEP.model_copy(update={"id": "other"})},
-        {"step": STEP.model_copy(update={"agent": "other"})},
+        {"step": STEP.model_copy(update={"agent": Agent(name="other")})},
+        {"step": STEP.model_copy(update={"agent": Agent(name="clerk", persona="Careless.")})},
         {"step": STEP.model_copy(update={"engine": EngineType.CLAUDE_CLI})},
         {"step": STEP.model_copy(update={"action": "other"})},
         {"parameters": {"to": "a@b.d"}},

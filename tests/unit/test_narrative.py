@@ -261,5 +261,5 @@ def test_writing_the_narrative_is_of_low_risk_and_changes_nothing() -> None:
         "write_narrative",
         "low",
         True,
-        {"profile", "metrics"},
+        {"profile": DatasetProfile, "metrics": Metrics},
     )

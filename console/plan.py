@@ -1,0 +1,125 @@
+"""`maos plan`: show what a run would do, without starting it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+
+from console.datasets import bring_within_reach
+from console.output import console, print_json, table_of
+from console.prefect_api import require_server
+from console.run import checked_plan, name_of, read_request, request_options
+from maos.actions import Actions
+from maos.autonomy import AutonomyLevel, stricter
+from maos.errors import BadInput
+from maos.plan_graph import mermaid_of, svg_of
+from maos.plan_view import Asking, PlanRow, dollars, plan_rows, total_ceiling
+from maos.plans import Plan
+from maos.requests import RunRequest
+from sql.organizations import find_organization
+from sql.session import system_session
+from tasks.admission import admit
+from tasks.catalogue import WRITING, actions
+from tasks.claude_cli import planned_ceilings
+from tasks.engines import writer_is_configured
+from tasks.entrypoints import ENTRYPOINTS
+from tasks.pictures import png_of
+
+_STDOUT = "-"
+_COLUMNS = ("step", "phase", "agent", "engine", "action", "risk", "after", "approvers", "ceiling_usd")
+
+
+@click.command()
+@request_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--graph", metavar="FILE|-", help="Draw it: .svg, .png or .mmd (Mermaid); - prints Mermaid.")
+def plan(
+    entrypoint: str,
+    request_file: Path | None,
+    org: str | None,
+    params: tuple[str, ...],
+    as_json: bool,
+    graph: str | None,
+) -> None:
+    """Show the plan of a request: who does what, who would be asked, what it can cost. Nothing is started or stored.
+
+    \b
+    Examples:
+      maos plan generate_report --request examples/generate_report/request.json
+      maos plan generate_report --request examples/generate_report/request.json --graph plan.svg
+    """
+    _check_graph(graph, as_json=as_json)
+    require_server()
+    name = name_of(entrypoint)
+    request = read_request(ENTRYPOINTS[name], request_file, org=org, params=params)
+    admit(request)
+    bring_within_reach(request)
+    made = checked_plan(name, request)
+    if graph == _STDOUT:
+        click.echo(_mermaid(made, actions(), request.title).decode(), nl=False)
+        return
+    _print(made, request, as_json=as_json)
+    if graph:
+        _write(Path(graph), _DRAWN_AS[Path(graph).suffix.lower()](made, actions(), request.title))
+
+
+def _check_graph(graph: str | None, *, as_json: bool) -> None:
+    if graph == _STDOUT and as_json:
+        raise BadInput("--graph", graph, "a file, where JSON is printed")
+    if graph not in {None, _STDOUT} and Path(graph or "").suffix.lower() not in _DRAWN_AS:
+        raise BadInput("--graph", graph or "", f"a file that ends in {', '.join(_DRAWN_AS)}; or {_STDOUT}")
+
+
+def _write(file: Path, picture: bytes) -> None:
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise BadInput("--graph", str(file), f"a file that can be written ({error.strerror})") from None
+
+
+def _print(made: Plan, request: RunRequest, *, as_json: bool) -> None:
+    asking = _asking_of(request)
+    rehearsal = any(step.action in WRITING for step in made.steps) and not writer_is_configured()
+    rows = plan_rows(made, actions(), asking, planned_ceilings(made, rehearsal=rehearsal))
+    total = dollars(total_ceiling(rows))
+    if as_json:
+        steps = [row.model_dump(mode="json") | {"ceiling_usd": dollars(row.ceiling_usd)} for row in rows]
+        facts = {"org": request.org, "title": request.title, "autonomy": asking.autonomy.value, "rehearsal": rehearsal}
+        print_json({**facts, "ceiling_usd": total, "cost_cap_usd": request.cost_cap_usd, "steps": steps})
+        return
+    console().print(table_of(map(_cells, rows), columns=_COLUMNS, title=f"Plan of {request.title}"))
+    cap = f", capped at {dollars(request.cost_cap_usd)} USD" if request.cost_cap_usd else ""
+    without = ", rehearsed: the writer has no key" if rehearsal else ""
+    click.echo(f"At most {total} USD in all{cap}; {asking.autonomy.value}{without}. Nothing was started.")
+
+
+def _cells(row: PlanRow) -> Mapping[str, object]:
+    return {**row.model_dump(mode="json"), "after": ", ".join(row.after), "ceiling_usd": dollars(row.ceiling_usd)}
+
+
+def _asking_of(request: RunRequest) -> Asking:
+    with system_session() as session:
+        org = find_organization(request.org, session=session)
+    if org is None:
+        raise BadInput("org", request.org, "an organisation that exists")
+    level = AutonomyLevel(org.autonomy)
+    return Asking(
+        autonomy=stricter(request.autonomy or level, level),
+        read_only_exempt=org.read_only_exempt,
+        initiator=request.initiator,
+    )
+
+
+def _mermaid(made: Plan, specs: Actions, title: str) -> bytes:
+    return mermaid_of(made, {}, specs, title=title).encode()
+
+
+def _svg(made: Plan, specs: Actions, title: str) -> bytes:
+    return svg_of(made, {}, specs, title=title).encode()
+
+
+def _png(made: Plan, specs: Actions, title: str) -> bytes:
+    return png_of(svg_of(made, {}, specs, title=title))
+
+
+_DRAWN_AS: dict[str, Callable[[Plan, Actions, str], bytes]] = {".svg": _svg, ".png": _png, ".mmd": _mermaid}

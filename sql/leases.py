@@ -1,0 +1,67 @@
+"""The lease of a run: which process may write to it, until when; times are the database's."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, or_, update
+from sqlmodel import Session, col, select
+
+from sql.tables import OrchestratorRun
+
+
+def take_lease(run_id: UUID, lasting: timedelta, *, session: Session) -> int | None:
+    """Take a run up if no process holds it; return the new epoch, or None while another one does."""
+    free = or_(col(OrchestratorRun.lease_expires_at).is_(None), col(OrchestratorRun.lease_expires_at) <= func.now())
+    taken = session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id, free)
+        .values(epoch=OrchestratorRun.epoch + 1, lease_expires_at=func.now() + lasting)
+        .returning(col(OrchestratorRun.epoch))
+    )
+    return taken.scalar()
+
+
+def renew_lease(run_id: UUID, epoch: int, lasting: timedelta, *, session: Session) -> bool:
+    """Hold a run longer; return False when another process has taken it up."""
+    return _set_expiry(run_id, epoch, func.now() + lasting, session=session)
+
+
+def release_lease(run_id: UUID, epoch: int, *, session: Session) -> bool:
+    """Let the next process take the run up at once."""
+    return _set_expiry(run_id, epoch, None, session=session)
+
+
+def _set_expiry(run_id: UUID, epoch: int, expiry: object, *, session: Session) -> bool:
+    changed = session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id, col(OrchestratorRun.epoch) == epoch)
+        .values(lease_expires_at=expiry)
+        .returning(col(OrchestratorRun.id))
+    )
+    return changed.first() is not None
+
+
+def holds_lease(run_id: UUID, epoch: int, *, session: Session) -> bool:
+    """Lock the run against being taken up until the transaction ends; return whether this epoch still has it."""
+    present = session.exec(
+        select(OrchestratorRun.epoch)
+        .where(OrchestratorRun.id == run_id)
+        # Not stronger: rows that refer to the run must not wait for it.
+        .with_for_update(key_share=True)
+    ).first()
+    return present == epoch
+
+
+def revoke_lease(run_id: UUID, *, session: Session) -> None:
+    """Take the run away from whichever process has it: its writes are refused from here on."""
+    session.execute(
+        update(OrchestratorRun)
+        .where(col(OrchestratorRun.id) == run_id)
+        .values(epoch=OrchestratorRun.epoch + 1, lease_expires_at=None)
+    )
+
+
+def unleased(run_ids: list[UUID], *, session: Session) -> set[UUID]:
+    """Return those of the runs that no process holds."""
+    free = or_(col(OrchestratorRun.lease_expires_at).is_(None), col(OrchestratorRun.lease_expires_at) <= func.now())
+    return set(session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).in_(run_ids), free)))

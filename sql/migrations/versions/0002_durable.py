@@ -1,0 +1,25 @@
+"""Leases, plan revisions, the effects ledger and decisions with choices.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    """Add them."""
+    # The raw cursor: a colon or percent sign in the file means itself.
+    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0002_durable.sql").read_text())
+
+
+def downgrade() -> None:
+    """Refuse: the ledger is append-only history."""
+    raise NotImplementedError("the ledger cannot be downgraded; restore a backup instead")

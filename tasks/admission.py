@@ -1,0 +1,55 @@
+"""Who may start a run, for whom, and on which terms."""
+
+from uuid import UUID
+
+from maos.autonomy import AutonomyLevel, stricter
+from maos.errors import BadInput
+from maos.requests import RunRequest
+from sql import organizations
+from sql.session import org_session, system_session
+from sql.tables import Organization
+
+_MAY_START_RUNS = frozenset({"owner", "author", "operator"})
+MAY_OPERATE_RUNS = frozenset({"owner", "operator"})
+
+
+def admit(request: RunRequest) -> UUID:
+    """Check that the organisation exists and the initiator may start a run for it; return its id.
+
+    Raises:
+        BadInput: naming the field, the value and what is allowed.
+    """
+    with system_session() as session:
+        org = organizations.find_organization(request.org, session=session)
+        if org is None:
+            own = ", ".join(organizations.organizations_of(request.initiator, session=session))
+            allowed = f"organisations of {request.initiator}: {own or 'none'}"
+            raise BadInput("org", request.org, allowed)
+        _check_organization(org, request)
+        user = organizations.find_member(request.initiator, session=session)
+        roles = organizations.roles_of(user.id, org_id=org.id, session=session) if user else frozenset()
+    if not roles & _MAY_START_RUNS:
+        allowed = f"a member of {request.org} with role {' or '.join(sorted(_MAY_START_RUNS))}"
+        raise BadInput("initiator", request.initiator, allowed)
+    return org.id
+
+
+def _check_organization(org: Organization, request: RunRequest) -> None:
+    if org.status != "active":
+        raise BadInput("org", request.org, f"an active organisation; this one is {org.status}")
+    level = AutonomyLevel(org.autonomy)
+    if request.autonomy and stricter(request.autonomy, level) is not request.autonomy:
+        raise BadInput("autonomy", request.autonomy.value, f"{level.value} or stricter for {request.org}")
+
+
+def check_operator(person: str, *, org_id: UUID, initiator: str) -> None:
+    """Refuse a person who may not hold, cancel or retry a run: whoever started it may, and who operates runs.
+
+    Raises:
+        BadInput: naming who may.
+    """
+    with org_session(org_id) as session:
+        user = organizations.find_member(person, session=session)
+        roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
+    if not roles or (person != initiator and not roles & MAY_OPERATE_RUNS):
+        raise BadInput("--as", person, f"{initiator}, or a member with role {' or '.join(sorted(MAY_OPERATE_RUNS))}")

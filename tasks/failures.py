@@ -1,0 +1,95 @@
+"""What a failure is called, what a client may read of it, and its row where no attempt wrote one."""
+
+from uuid import uuid4
+
+from sqlmodel import Session
+
+from maos.errors import (
+    BudgetExceeded,
+    EffectInDoubt,
+    EngineFailure,
+    FailureKind,
+    InputMismatch,
+    MaosError,
+    PolicyViolation,
+)
+from maos.frontier import has_failed
+from maos.redaction import for_clients, without_secrets
+from maos.runs import Run
+from maos.statuses import InvocationStatus
+from sql import invocations
+from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
+from tasks.leases import run_session
+from tasks.outages import outlasting
+
+_KINDS: tuple[tuple[type[MaosError], FailureKind], ...] = (
+    (BudgetExceeded, FailureKind.BUDGET),
+    (InputMismatch, FailureKind.INPUTS),
+    (PolicyViolation, FailureKind.REFUSED),
+)
+
+
+def kind_of(error: BaseException | None) -> FailureKind:
+    """Return the kind under which a failure is recorded."""
+    if isinstance(error, EngineFailure):
+        return error.kind
+    for kind, name in _KINDS:
+        if isinstance(error, kind):
+            return name
+    return FailureKind.SERVICE_ERROR if isinstance(error, Exception) else FailureKind.INTERRUPTED
+
+
+def error_for_clients(error: BaseException | None) -> str:
+    """Return words for a failure that give nothing away: engines and services by their kind only."""
+    if isinstance(error, EngineFailure):
+        return f"the engine did not deliver ({error.kind.value.replace('_', ' ')})"
+    if isinstance(error, MaosError):
+        return str(error)
+    return f"the service failed ({type(error).__name__})"
+
+
+@outlasting
+def settle_failure(run: Run, step_id: str, error: BaseException) -> None:
+    """See to it that a step whose task has failed is failed in the ledger, for good.
+
+    Most attempts write their own failure. One that never began, for want of budget or of a fitting input, is written
+    here, and so is a last word where the step's tries are not used up: else it would be started again for ever.
+    """
+    if isinstance(error, EffectInDoubt):
+        return
+    with run_session(run) as session:
+        states = invocations.step_states(run.id, run.attempt, session=session)
+        failure = states.failed.get(step_id)
+        if step_id in states.finished or (failure and has_failed(run.plan.step(step_id), failure)):
+            return
+        _add_failure(run, step_id, error, session=session)
+
+
+def _add_failure(run: Run, step_id: str, error: BaseException, *, session: Session) -> None:
+    step, kind, now = run.plan.step(step_id), kind_of(error), utc_now()
+    row = AgentInvocation(
+        id=uuid4(),
+        org_id=run.org_id,
+        run_id=run.id,
+        step_id=step_id,
+        attempt=invocations.next_attempt(run.id, step_id, session=session),
+        run_attempt=run.attempt,
+        agent_name=step.agent.name,
+        engine_type=step.engine,
+        action=step.action,
+        rehearsal=run.rehearsal,
+        input_summary="The engine was not called.",
+        status=InvocationStatus.FAILED,
+        # Whatever it was, nothing tries it again.
+        error_kind=kind if kind in _LAST_WORDS else FailureKind.SERVICE_ERROR,
+        error_summary=for_clients(error_for_clients(error)),
+        started_at=now,
+        completed_at=now,
+    )
+    session.add(row)
+    session.flush()
+    detail = InvocationVendorDetail(invocation_id=row.id, org_id=row.org_id, error_detail=without_secrets(str(error)))
+    invocations.add_vendor_detail(detail, session=session)
+
+
+_LAST_WORDS = frozenset({FailureKind.BUDGET, FailureKind.INPUTS, FailureKind.REFUSED})
