@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check
+.PHONY: help setup demo test check chaos
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -12,6 +12,7 @@ help:
 	@echo "make demo   run the example report on a stack of its own"
 	@echo "make test   run every check and every test"
 	@echo "make check  run the checks alone: ruff, mypy"
+	@echo "make chaos  kill runs at 200 places and write docs/reliability.md; about half an hour"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)
@@ -35,3 +36,11 @@ check: setup
 
 test: check
 	$(BIN)/pytest
+
+FIGURES := $(CURDIR)/.venv/reliability.json
+chaos: export MAOS_RELIABILITY_FIGURES := $(FIGURES)
+chaos: export MAOS_CHAOS_KILLS ?= 200
+chaos: setup
+	rm -f $(FIGURES)
+	$(BIN)/pytest tests/unit/test_frontier_properties.py tests/integration/test_chaos.py tests/end_to_end/test_durability.py
+	$(BIN)/python -m tests.reliability docs/reliability.md

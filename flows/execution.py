@@ -24,8 +24,8 @@ from tasks.catalogue import actions
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import plan_of
 from tasks.failures import settle_failure
-from tasks.leases import holding, leave, take_lease
-from tasks.ledger import find_run, reread, survey
+from tasks.leases import holding, leave
+from tasks.ledger import find_run, reread, survey, take_up
 from tasks.options import retry_options
 from tasks.plan_artifacts import PlanPicture, show_plan
 from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
@@ -56,7 +56,7 @@ def _conduct(entrypoint: str, request: RunRequest) -> End:
     known = find_run(run_id)
     if known and known.status is RunStatus.COMPLETED:
         return result_of_completed(known)
-    run = take_lease(known) if known else _open(run_id, entrypoint, request)
+    run = take_up(known) if known else _open(run_id, entrypoint, request)
     with holding(run):
         if known is None:
             label_run(run)

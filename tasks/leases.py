@@ -66,9 +66,13 @@ def holding(run: Run) -> Iterator[None]:
     finally:
         ended.set()
         renewal.join()
-        # Left unreleased it runs out by itself.
-        with suppress(StackError), org_session(run.org_id) as session:
-            leases.release_lease(run.id, run.epoch, session=session)
+        release_lease(run)
+
+
+def release_lease(run: Run) -> None:
+    """Let the next process take the run up at once; left unreleased, the lease runs out by itself."""
+    with suppress(StackError), org_session(run.org_id) as session:
+        leases.release_lease(run.id, run.epoch, session=session)
 
 
 def _renew(run: Run, ended: threading.Event, deployed: bool) -> None:

@@ -12,7 +12,7 @@ from maos.errors import LeaseLost
 from maos.runs import Ledger, Run
 from sql import approvals, audit, invocations, runs
 from sql.session import org_session, system_session
-from tasks.leases import run_session
+from tasks.leases import release_lease, run_session, take_lease
 from tasks.outages import outlasting
 
 
@@ -35,6 +35,20 @@ def reread(run_id: UUID, org_id: UUID, epoch: int) -> Run:
     if run is None or run.epoch != epoch:
         raise LeaseLost(str(run_id))
     return run
+
+
+def take_up(run: Run) -> Run:
+    """Wait until no other process holds the run, hold it, and return it as it stands then.
+
+    Raises:
+        LeaseLost: when another process holds it, or has brought it to its end meanwhile.
+    """
+    held = take_lease(run)
+    now = reread(run.id, run.org_id, held.epoch)
+    if now.status.ended and not run.status.ended:
+        release_lease(now)
+        raise LeaseLost(str(run.id))
+    return now
 
 
 @outlasting

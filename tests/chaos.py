@@ -65,7 +65,11 @@ class Chaos:
         )
         Webhooks(allow_private=True).save("default", overwrite=True)
         self._deployment = _deployment()
-        self._process = subprocess.Popen(
+        self._process, self._rival = self._worker(), self._worker()
+        return self
+
+    def _worker(self) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.chaos_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -79,13 +83,13 @@ class Chaos:
                 "PYTHONPATH": str(ROOT),
             },
         )
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        for process in (self._process, self._rival):
+            process.kill()
+            process.wait()
         MailServer().save("default", overwrite=True)
         Webhooks().save("default", overwrite=True)
 
@@ -131,15 +135,28 @@ class Chaos:
             assert flow_run.state is not None
             recover_crashed(flow=chaos_flow, flow_run=flow_run, state=flow_run.state)
 
+    def race(self, *, autonomy: AutonomyLevel | None = None) -> Trial:
+        """Have two workers execute one run at the same time."""
+        self._number += 1
+        trial = Trial(self._create(f"trial-{self._number}-race", autonomy), f"trial-{self._number}-race")
+        for number, process in enumerate((self._process, self._rival)):
+            self._order(process, trial.id, 0, f"passed-{number}.txt")
+        trial.processes = sum(_answer(process)["code"] == 0 for process in (self._process, self._rival))
+        state = _read(trial.id).state
+        assert state is not None
+        trial.state = state.type.value
+        return trial
+
     def process(self, run_id: UUID, die_at: int) -> dict[str, Any]:
         """Have one process execute the run."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        order = {"id": str(run_id), "die_at": die_at, "passed": str(self._folder / "passed.txt")}
-        self._process.stdin.write(json.dumps(order) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
+        self._order(self._process, run_id, die_at, "passed.txt")
+        return _answer(self._process)
+
+    def _order(self, process: "subprocess.Popen[str]", run_id: UUID, die_at: int, passed: str) -> None:
+        assert process.stdin is not None
+        order = {"id": str(run_id), "die_at": die_at, "passed": str(self._folder / passed)}
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
 
     def _decide(self, trial: Trial) -> None:
         for approval in pending():
@@ -162,6 +179,12 @@ class Chaos:
         if step_id == "mail":
             return sum(trial.title == message.message["Subject"] for message in self._mail.messages)
         return sum(each.body == {"run": trial.title} for each in self._hooks[step_id].deliveries)
+
+
+def _answer(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None
+    answer: dict[str, Any] = json.loads(process.stdout.readline())
+    return answer
 
 
 def _is_paused(run_id: UUID) -> bool:

@@ -88,6 +88,24 @@ def test_a_refused_answer_comes_back_with_the_reason_and_a_rejection_ends_the_ru
     assert not (maos.home / "artifacts" / "demo" / run_id / "published").exists()
 
 
+def test_the_plan_is_a_picture_that_shows_how_far_the_run_is(page: Page, maos: Maos) -> None:
+    run_id = maos.start_report()
+    asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}, "key": {"any_": ["demo-plan-graph"]}}}
+    (artifact,) = maos.prefect("POST", "/artifacts/filter", asked)
+    drawn = base64.b64decode(artifact["data"].partition(",")[2]).decode()
+    base = maos.connection()["prefect_api_url"].removesuffix("/api")
+
+    page.goto(f"{base}/artifacts/artifact/{artifact['id']}")
+    picture = page.locator("img[src^='data:image/svg']").first
+    picture.wait_for()
+
+    assert picture.evaluate("image => image.naturalWidth") > 300
+    assert "waits for a person" in drawn
+    assert drawn.count("✓") >= 4
+    if folder := os.environ.get("MAOS_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/plan-in-prefect.png")
+
+
 def test_the_run_form_offers_every_field_of_the_request(page: Page, maos: Maos) -> None:
     base = maos.connection()["prefect_api_url"].removesuffix("/api")
     deployment = maos.prefect("GET", "/deployments/name/generate-report/generate-report")

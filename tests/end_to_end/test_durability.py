@@ -123,6 +123,18 @@ def test_a_cancelled_run_ends_at_once_and_leaves_nothing_open(maos: Maos, long_d
     assert maos.json("runs", "show", run_id)["status"] == "cancelled"
 
 
+def test_a_run_cancelled_in_prefect_ends_in_the_ledger_too(maos: Maos, long_data: Path) -> None:
+    run_id = _start(maos, long_data)
+
+    # What the Cancel button of the Prefect UI sends.
+    maos.prefect("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
+
+    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    assert (shown["status"], shown["error_summary"]) == ("cancelled", "an operator cancelled the run")
+    assert "running" not in {row["status"] for row in shown["invocations"]}
+    wait_for(lambda: not maos.flow_processes(run_id), 30)
+
+
 def test_a_held_run_waits_without_a_process_and_goes_on_when_released(maos: Maos, long_data: Path) -> None:
     run_id = _start(maos, long_data)
 

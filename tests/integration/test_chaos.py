@@ -20,6 +20,8 @@ from tests.reliability import record
 # As many in CI; `make chaos` asks for more.
 KILLS = int(os.environ.get("MAOS_CHAOS_KILLS", "24"))
 
+RACES = 5
+
 
 @pytest.fixture
 def harness(prefect_api: str, org_id: UUID, tmp_path: Path) -> Iterator[Chaos]:  # noqa: ARG001
@@ -47,9 +49,30 @@ def test_every_effect_happens_once_wherever_the_process_is_killed(harness: Chaos
         kills=kills,
         boundaries=whole[0].passed,
         doubts=sum(len(trial.doubts) for trial in trials),
-        effects_counted=3 * len(trials),
-        effects_repeated=0,
+        **_counted(harness, trials),
     )
+
+
+def _counted(harness: Chaos, trials: list[Trial]) -> dict[str, int]:
+    arrived = [harness.arrived(step, trial) for trial in trials for step in ("mail", "hook", "keyed")]
+    return {
+        "effects_expected": len(arrived),
+        "effects_that_arrived_once": arrived.count(1),
+        "effects_lost": arrived.count(0),
+        "effects_repeated": sum(1 for times in arrived if times > 1),
+    }
+
+
+@pytest.mark.timeout(600)
+def test_of_two_workers_that_race_for_a_run_one_executes_it(harness: Chaos, org_id: UUID) -> None:
+    trials = [harness.race() for _ in range(RACES)]
+
+    for trial in trials:
+        _check(harness, trial, org_id)
+        # Both ended in order: the one that came second reported nothing, and did nothing.
+        assert trial.processes == 2
+        assert rows(f"SELECT attempt, recoveries FROM orchestrator_runs WHERE id = '{trial.id}'") == [(1, 0)]
+    record("races", runs=RACES, **_counted(harness, trials))
 
 
 def _deaths(whole: int, gated: int) -> Iterator[tuple[tuple[int, ...], AutonomyLevel | None]]:
