@@ -19,14 +19,14 @@ What was tried, and what came out. The figures below were written by the tests t
 # What each proof does; the order of the page.
 _PROOFS: dict[str, str] = {
     "frontier": """\
-**Random plans** (`tests/unit/test_frontier_properties.py`): up to 50 steps with random policies, failures, gates, doubts,
-holds and process deaths, against a small reference model. Dependencies are respected, each step completes at most once,
-and the run ends as the model says.""",
+**Random plans** (`tests/unit/test_frontier_properties.py`): up to 50 steps with random policies, failures, gates,
+doubts, holds and process deaths, against a small reference model. Dependencies are respected, each step completes at
+most once, and the run ends as the model says.""",
     "chaos": """\
-**Kills at commit boundaries** (`tests/integration/test_chaos.py`): the process of a run is killed (`SIGKILL`) just before
-and just after a commit of a write, and before, in the middle of and after a step's work; recovery finishes it. On the
-other side a real SMTP server, two real webhook receivers and files are counted. A doubt is an effect whose fate was not
-known: a person was asked, and looked.""",
+**Kills at commit boundaries** (`tests/integration/test_chaos.py`): the process of a run is killed (`SIGKILL`)
+just before and just after a commit of a write, and before, in the middle of and after a step's work; recovery finishes
+it. On the other side a real SMTP server, two real webhook receivers and files are counted. A doubt is an effect whose
+fate was not known: a person was asked, and looked.""",
     "races": """\
 **Two workers, one run** (`tests/integration/test_chaos.py`): both execute the same flow run at the same time.""",
     "killed process": """\
