@@ -13,6 +13,7 @@ ASKED = "owner or reviewer, not author@demo.example"
 
 def test_a_plan_is_shown_and_nothing_is_started_or_stored(maos: Maos, tmp_path: Path) -> None:
     before = maos.rows("SELECT count(*) FROM orchestrator_runs")
+    stored = set((maos.home / "datasets").rglob("*"))
     dataset = tmp_path / "orders.csv"
     dataset.write_bytes((ROOT / "examples" / "generate_report" / "orders.csv").read_bytes())
 
@@ -21,7 +22,7 @@ def test_a_plan_is_shown_and_nothing_is_started_or_stored(maos: Maos, tmp_path: 
     assert "publish_report" in shown
     assert "At most 0 USD in all, capped at 2 USD; semi_autonomous, rehearsed: the writer has no key." in shown
     assert maos.rows("SELECT count(*) FROM orchestrator_runs") == before
-    assert not list((maos.home / "datasets").rglob("*orders.csv"))
+    assert set((maos.home / "datasets").rglob("*")) == stored
 
 
 def test_a_plan_as_json_says_who_is_asked_and_what_it_costs(maos: Maos) -> None:
