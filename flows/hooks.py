@@ -5,7 +5,7 @@ from typing import Any
 from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 
-from maos.errors import BadInput, PolicyViolation
+from maos.errors import BadInput, PolicyViolation, StackError
 from maos.statuses import RunStatus
 from tasks.ledger import find_run
 from tasks.recovery import recover
@@ -23,11 +23,20 @@ def close_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
 
 def recover_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001
     """Have a run whose process died taken up again from its ledger."""
-    recover(flow_run, "the process of the run died")
+    _recover(flow_run, state, "the process of the run died")
 
 
 def recover_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001
     """Have a run that an unforeseen error ended taken up again; a request that was refused stays refused."""
-    if isinstance(state.result(raise_on_failure=False), BadInput | PolicyViolation):
+    _recover(flow_run, state, "an unforeseen error ended the run")
+
+
+def _recover(flow_run: FlowRun, state: State[Any], reason: str) -> None:
+    # Without data nobody raised anything: the process was ended from outside.
+    error = state.result(raise_on_failure=False) if state.data is not None else None
+    if isinstance(error, BadInput | PolicyViolation):
         return
-    recover(flow_run, "an unforeseen error ended the run")
+    if error is not None and not isinstance(error, StackError) and find_run(flow_run.id) is None:
+        # Never opened, because it cannot be: it would fail in the same way again.
+        return
+    recover(flow_run, reason)

@@ -15,9 +15,9 @@ from maos.figure_labels import labels_of, with_digits, without_labels
 from maos.labels import printable
 from maos.metrics import DatasetProfile, Metrics
 from maos.rehearsed_narrative import rehearsed_caveats, rehearsed_headline, rehearsed_paragraphs
+from maos.rendering import render
 from maos.report_parameters import NarrativeParameters
 from maos.risk import RiskLevel
-from maos.templates import render
 from maos.writing import Prompt, WritingAction
 
 MOST_CAVEATS = 20

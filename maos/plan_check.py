@@ -11,7 +11,7 @@ from maos.actions import Actions, ActionSpec, JsonObject
 from maos.errors import PlanRefused
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
-from maos.templates import template_faults, template_fields
+from maos.rendering import template_faults, template_fields
 
 
 def check_plan(plan: Plan, actions: Actions) -> None:

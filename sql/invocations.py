@@ -98,10 +98,20 @@ def is_in_doubt(run_id: UUID, step_id: str, *, session: Session) -> bool:
     return session.exec(newest).first() == InvocationStatus.IN_DOUBT
 
 
-def skipped_row(run: Run, step_id: str, reason: str, *, session: Session) -> AgentInvocation:
-    """Return the row of a step that is not carried out."""
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a step without its engine being called."""
+
+    status: InvocationStatus
+    summary: str
+    error_kind: FailureKind | None = None
+    why_not_called: str = "The engine was not called."
+
+
+def uncalled(run: Run, step_id: str, verdict: Verdict, *, session: Session) -> AgentInvocation:
+    """Write an attempt in which no engine was called; return its row."""
     step, now = run.plan.step(step_id), utc_now()
-    return AgentInvocation(
+    row = AgentInvocation(
         org_id=run.org_id,
         run_id=run.id,
         step_id=step_id,
@@ -111,12 +121,16 @@ def skipped_row(run: Run, step_id: str, reason: str, *, session: Session) -> Age
         engine_type=step.engine,
         action=step.action,
         rehearsal=run.rehearsal,
-        input_summary="Not carried out.",
-        status=InvocationStatus.SKIPPED,
-        error_summary=reason,
+        input_summary=verdict.why_not_called,
+        status=verdict.status,
+        error_kind=verdict.error_kind,
+        error_summary=verdict.summary,
         started_at=now,
         completed_at=now,
     )
+    session.add(row)
+    session.flush()
+    return row
 
 
 def running_invocation(invocation_id: UUID, *, session: Session) -> AgentInvocation | None:

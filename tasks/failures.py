@@ -1,7 +1,5 @@
 """What a failure is called, what a client may read of it, and its row where no attempt wrote one."""
 
-from uuid import uuid4
-
 from sqlmodel import Session
 
 from maos.errors import (
@@ -12,13 +10,15 @@ from maos.errors import (
     InputMismatch,
     MaosError,
     PolicyViolation,
+    is_retryable,
 )
 from maos.frontier import has_failed
 from maos.redaction import for_clients, without_secrets
 from maos.runs import Run
 from maos.statuses import InvocationStatus
 from sql import invocations
-from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
+from sql.invocations import Verdict
+from sql.tables import InvocationVendorDetail
 from tasks.leases import run_session
 from tasks.outages import outlasting
 
@@ -66,30 +66,13 @@ def settle_failure(run: Run, step_id: str, error: BaseException) -> None:
 
 
 def _add_failure(run: Run, step_id: str, error: BaseException, *, session: Session) -> None:
-    step, kind, now = run.plan.step(step_id), kind_of(error), utc_now()
-    row = AgentInvocation(
-        id=uuid4(),
-        org_id=run.org_id,
-        run_id=run.id,
-        step_id=step_id,
-        attempt=invocations.next_attempt(run.id, step_id, session=session),
-        run_attempt=run.attempt,
-        agent_name=step.agent.name,
-        engine_type=step.engine,
-        action=step.action,
-        rehearsal=run.rehearsal,
-        input_summary="The engine was not called.",
-        status=InvocationStatus.FAILED,
+    kind = kind_of(error)
+    verdict = Verdict(
+        InvocationStatus.FAILED,
+        for_clients(error_for_clients(error)),
         # Whatever it was, nothing tries it again.
-        error_kind=kind if kind in _LAST_WORDS else FailureKind.SERVICE_ERROR,
-        error_summary=for_clients(error_for_clients(error)),
-        started_at=now,
-        completed_at=now,
+        kind if not is_retryable(kind) else FailureKind.SERVICE_ERROR,
     )
-    session.add(row)
-    session.flush()
+    row = invocations.uncalled(run, step_id, verdict, session=session)
     detail = InvocationVendorDetail(invocation_id=row.id, org_id=row.org_id, error_detail=without_secrets(str(error)))
     invocations.add_vendor_detail(detail, session=session)
-
-
-_LAST_WORDS = frozenset({FailureKind.BUDGET, FailureKind.INPUTS, FailureKind.REFUSED})

@@ -13,8 +13,8 @@ from maos.errors import InputMismatch
 from maos.frontier import is_guarded
 from maos.plans import PlanStep
 from maos.references import resolve, source_of
+from maos.rendering import rendered
 from maos.runs import Run
-from maos.templates import rendered
 from tasks.catalogue import actions, rules_digest
 from tasks.ledger import outputs_of
 

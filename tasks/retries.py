@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -14,6 +14,7 @@ from maos.requests import RetryOf, RunRequest
 from maos.runs import Run
 from maos.statuses import InvocationStatus, RunStatus
 from sql import invocations, plan_revisions, runs
+from sql.invocations import Verdict
 from sql.session import org_session
 from sql.tables import AgentInvocation, utc_now
 from tasks import effects
@@ -109,7 +110,7 @@ def reuse_outcomes(retry: Retry, run: Run, *, session: Session) -> None:
     for step_id in retry.redone:
         if invocations.is_in_doubt(retry.parent.id, step_id, session=session):
             effects.carry_over(retry.parent.id, run, step_id, session=session)
-            session.add(_in_doubt(step_id, run))
+            invocations.uncalled(run, step_id, _IN_DOUBT, session=session)
 
 
 def _reused(row: AgentInvocation, run: Run) -> AgentInvocation:
@@ -127,21 +128,8 @@ def _reused(row: AgentInvocation, run: Run) -> AgentInvocation:
     )
 
 
-def _in_doubt(step_id: str, run: Run) -> AgentInvocation:
-    step, now = run.plan.step(step_id), utc_now()
-    return AgentInvocation(
-        id=uuid4(),
-        org_id=run.org_id,
-        run_id=run.id,
-        step_id=step_id,
-        attempt=1,
-        agent_name=step.agent.name,
-        engine_type=step.engine,
-        action=step.action,
-        rehearsal=run.rehearsal,
-        input_summary="Begun by the run that this one retries.",
-        error_summary="whether its effect happened is not known",
-        status=InvocationStatus.IN_DOUBT,
-        started_at=now,
-        completed_at=now,
-    )
+_IN_DOUBT = Verdict(
+    InvocationStatus.IN_DOUBT,
+    "whether its effect happened is not known",
+    why_not_called="Begun by the run that this one retries.",
+)

@@ -17,8 +17,9 @@ from maos.plans import Plan
 from maos.redaction import for_clients
 from maos.requests import RunRequest
 from maos.runs import GateKind, Run, RunResult
-from maos.statuses import RunStatus
+from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
+from sql.invocations import Verdict
 from sql.plan_revisions import Origin
 from sql.session import org_session
 from sql.tables import OrchestratorRun, Organization
@@ -204,7 +205,8 @@ def skip_steps(run: Run, reasons: dict[str, str]) -> None:
         for step_id, reason in reasons.items():
             if step_id in already:
                 continue
-            session.add(invocations.skipped_row(run, step_id, for_clients(reason), session=session))
+            verdict = Verdict(InvocationStatus.SKIPPED, for_clients(reason), why_not_called="Not carried out.")
+            invocations.uncalled(run, step_id, verdict, session=session)
             event = AuditEvent(
                 event="step.skipped", actor="maos", run_id=run.id, step_id=step_id, success=False, summary=reason
             )

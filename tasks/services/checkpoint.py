@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import StepOutcome
 from maos.fences import fenced
+from maos.rendering import TemplateText
 from maos.risk import RiskLevel
-from maos.templates import TemplateText
 from tasks.services.registry import ServiceCall, internal_service
 
 

@@ -11,9 +11,9 @@ from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
 from maos.errors import EngineFailure, FailureKind
 from maos.fences import fenced
+from maos.rendering import TemplateText
 from maos.report_markdown import escaped
 from maos.risk import RiskLevel
-from maos.templates import TemplateText
 from tasks.connections import webhooks
 from tasks.files import write_file
 from tasks.services.registry import ServiceCall, internal_service

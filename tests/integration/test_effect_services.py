@@ -21,8 +21,8 @@ from maos.errors import EngineFailure, FailureKind
 from maos.fences import fenced
 from maos.plan_check import check_plan
 from maos.plans import Plan
+from maos.rendering import render, template_fields
 from maos.risk import RiskLevel
-from maos.templates import render, template_fields
 from tasks.connections import mail_server, webhooks
 from tasks.files import read_file
 from tasks.services import checkpoint, email, webhook

@@ -8,11 +8,12 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Completed, Crashed, Pending, Running
+from prefect.states import Completed, Crashed, Failed, Pending, Running
 from sqlalchemy import text
 
+from flows.hooks import recover_failed
 from flows.options import ENTRYPOINT_OPTIONS
-from maos.errors import LeaseLost
+from maos.errors import BadInput, LeaseLost, PlanRefused, StackError
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from tasks.holds import hold_run
@@ -119,6 +120,25 @@ def test_a_run_that_died_before_it_was_opened_is_begun_again(org_id: UUID) -> No
     run_id = _flow_run(Crashed())
 
     assert recover(_read(run_id), "it died") == "begun again"
+    assert _state(run_id) == (StateType.SCHEDULED, "AwaitingRecovery")
+
+
+def test_a_request_that_cannot_be_opened_is_not_begun_again(org_id: UUID) -> None:  # noqa: ARG001
+    refused = [BadInput("org", "nowhere", "demo"), PlanRefused(["a fault"]), TypeError("no such parameter")]
+    for error in refused:
+        run_id = _flow_run(Failed())
+
+        recover_failed(flow=recovered, flow_run=_read(run_id), state=Failed(data=error))
+
+        assert _state(run_id)[0] is StateType.FAILED
+
+
+def test_a_run_that_no_database_answered_is_begun_again(org_id: UUID) -> None:  # noqa: ARG001
+    run_id = _flow_run(Failed())
+
+    away = Failed(data=StackError("database", "it does not answer"))
+    recover_failed(flow=recovered, flow_run=_read(run_id), state=away)
+
     assert _state(run_id) == (StateType.SCHEDULED, "AwaitingRecovery")
 
 

@@ -8,8 +8,8 @@ from maos.engines import EngineType
 from maos.errors import PlanRefused
 from maos.plan_check import check_plan, extended_plan
 from maos.plans import MAX_STEPS, Mode, Plan, PlanStep, arranged
+from maos.rendering import TemplateText
 from maos.risk import RiskLevel
-from maos.templates import TemplateText
 
 
 class Parameters(BaseModel):

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from maos.errors import InputMismatch
-from maos.templates import MOST_CHARACTERS, TemplateText, render, rendered, template_faults, template_fields
+from maos.rendering import MOST_CHARACTERS, TemplateText, render, rendered, template_faults, template_fields
 
 VALUES: dict[str, object] = {
     "name": "Ada",
