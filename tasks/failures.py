@@ -43,6 +43,8 @@ def error_for_clients(error: BaseException | None) -> str:
     """Return words for a failure that give nothing away: engines and services by their kind only."""
     if isinstance(error, EngineFailure):
         return f"the engine did not deliver ({error.kind.value.replace('_', ' ')})"
+    if isinstance(error, BudgetExceeded):
+        return f"it could cost {error.needed} USD; the {error.scope} budget has {error.left} USD left"
     if isinstance(error, MaosError):
         return str(error)
     return f"the service failed ({type(error).__name__})"

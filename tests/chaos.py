@@ -26,7 +26,7 @@ from maos.autonomy import AutonomyLevel
 from maos.requests import RunRequest
 from tasks.approvals import decide
 from tasks.flow_runs import wake
-from tests.chaos_plans import DEPLOYMENT, ENTRYPOINT, chaos_flow, install
+from tests.chaos_plans import DEPLOYMENT, ENTRYPOINT, chaos_flow
 from tests.gates import REVIEWER, pending, wait_for
 from tests.mail_receiver import MailReceiver
 from tests.webhook_receiver import WebhookReceiver
@@ -57,9 +57,6 @@ class Chaos:
         self._number = 0
 
     def __enter__(self) -> Self:
-        os.environ["CHAOS_HOOK"] = self._hooks["hook"].url
-        os.environ["CHAOS_KEYED_HOOK"] = self._hooks["keyed"].url
-        install()
         MailServer(host=self._mail.host, port=self._mail.port, security="none", sender="maos@demo.example").save(
             "default", overwrite=True
         )
@@ -79,6 +76,8 @@ class Chaos:
             | {
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_API_AUTH_STRING": str(PREFECT_API_AUTH_STRING.value()),
+                "CHAOS_HOOK": self._hooks["hook"].url,
+                "CHAOS_KEYED_HOOK": self._hooks["keyed"].url,
                 "CHAOS_LOG": str(self._folder / "chaos.log"),
                 "PYTHONPATH": str(ROOT),
             },

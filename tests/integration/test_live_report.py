@@ -16,6 +16,7 @@ from blocks.claude import ClaudeEngine
 from flows.generate_report import generate_report
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import NARRATIVE
+from maos.plans import RetryPolicy
 from maos.pricing import cost_of
 from maos.report_parameters import NarrativeParameters
 from maos.requests import GenerateReportRequest
@@ -119,14 +120,14 @@ def test_a_second_unsupported_figure_fails_the_step(server: MessagesServer) -> N
     assert state.is_failed()
     assert len(server.requests) == 2
     assert rows("SELECT status, error_summary FROM orchestrator_runs") == [
-        ("failed", "step 'write_narrative' failed: the engine did not deliver (unusable output)")
+        ("failed", "step 'write_narrative' failed after 2 tries: the engine did not deliver (unusable output)")
     ]
 
 
 def test_an_overloaded_writer_is_asked_again_and_each_try_is_recorded(
     server: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tasks.claude_cli.run_claude_cli.retry_delay_seconds", [0, 0, 0])
+    monkeypatch.setattr("maos.report_plan._WRITER_RETRY", RetryPolicy(attempts=4, first_delay_seconds=0, jitter=0))
     server.will_fail(529, "overloaded_error")
     server.will_fail(429, "rate_limit_error")
     server.will_answer(RIGHT, input_tokens=10, output_tokens=20)
@@ -164,8 +165,11 @@ def test_a_cap_below_the_ceiling_stops_before_the_call(server: MessagesServer) -
 
     assert state.is_failed()
     assert server.requests == []
-    assert "the run budget has 0.00000001 USD left" in rows("SELECT error_summary FROM orchestrator_runs")[0][0]
-    assert _attempts() == []
+    ((summary,),) = rows("SELECT error_summary FROM orchestrator_runs")
+    assert summary.startswith("step 'write_narrative' failed: it could cost 0.")
+    assert summary.endswith(" USD; the run budget has 0.00000001 USD left")
+    assert [attempt[1:3] for attempt in _attempts()] == [("failed", "budget")]
+    assert rows("SELECT count(*) FROM usage_entries") == [(0,)]
 
 
 def test_without_a_key_the_run_is_a_rehearsal_and_says_so(
