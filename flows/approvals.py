@@ -1,12 +1,13 @@
 """The gate: the only place where a run waits for a person."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from prefect import get_run_logger, pause_flow_run, suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown, hold_as_markdown
 from maos.errors import BadInput, DecisionRefused
@@ -98,16 +99,20 @@ def _go_on(run: Run, refusal: str | None) -> Run:
     return wake_run(reread(run.id, run.org_id, run.epoch))
 
 
-def _ask(run: Run, description: str, lasting: timedelta) -> ApprovalForm:
+def _ask(run: Run, description: str, lasting: timedelta) -> ApprovalForm | None:
+    """Show the form and wait; nothing comes back where the process that showed it died before anybody answered."""
     form = ApprovalForm.with_initial_data(description=description)
     key, timeout = f"gate-{run.gate_round}", int(lasting.total_seconds())
     if deployment.id:
-        return suspend_flow_run(wait_for_input=form, key=key, timeout=timeout)
+        # Prefect knows the key, and does not wait under it again: it looks for an answer that nobody gave.
+        with suppress(ValidationError):
+            return suspend_flow_run(wait_for_input=form, key=key, timeout=timeout)
+        return None
     return pause_flow_run(wait_for_input=form, key=key, timeout=timeout, poll_interval=1)
 
 
-def _submit(answer: ApprovalForm, waiting: tuple[Approval, ...]) -> str | None:
-    if answer.decision is FormDecision.RECORDED:
+def _submit(answer: ApprovalForm | None, waiting: tuple[Approval, ...]) -> str | None:
+    if answer is None or answer.decision is FormDecision.RECORDED:
         return None
     refusals = []
     for approval in waiting:
@@ -132,8 +137,8 @@ def _request(answer: ApprovalForm, approval: Approval) -> DecisionRequest:
     )
 
 
-def _release(run: Run, answer: ApprovalForm) -> str | None:
-    if answer.decision is FormDecision.RECORDED:
+def _release(run: Run, answer: ApprovalForm | None) -> str | None:
+    if answer is None or answer.decision is FormDecision.RECORDED:
         return None
     if answer.decision is FormDecision.REJECT:
         return "the run stays held; to end it, cancel it"
