@@ -38,8 +38,8 @@ test: check
 	$(BIN)/pytest
 
 FIGURES := $(CURDIR)/.venv/reliability.json
-chaos: export MAOS_RELIABILITY_FIGURES := $(FIGURES)
-chaos: export MAOS_CHAOS_KILLS ?= 200
+chaos: export RELIABILITY_FIGURES := $(FIGURES)
+chaos: export CHAOS_KILLS ?= 200
 chaos: setup
 	rm -f $(FIGURES)
 	$(BIN)/pytest tests/unit/test_frontier_properties.py tests/integration/test_chaos.py tests/end_to_end/test_durability.py

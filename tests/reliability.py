@@ -1,6 +1,6 @@
 """Figures of the reliability proofs: the tests that measure them write `docs/reliability.md`.
 
-make chaos    # sets MAOS_RELIABILITY_FIGURES, runs the proofs, and calls this module
+make chaos    # sets RELIABILITY_FIGURES, runs the proofs, and calls this module
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-_VARIABLE = "MAOS_RELIABILITY_FIGURES"
+_VARIABLE = "RELIABILITY_FIGURES"
 _HEAD = """\
 # Reliability
 
@@ -39,7 +39,7 @@ stands at its next gate, all its work included.""",
 
 
 def record(name: str, **figures: int) -> None:
-    """Merge figures into the file that `MAOS_RELIABILITY_FIGURES` names, if it names one."""
+    """Merge figures into the file that `RELIABILITY_FIGURES` names, if it names one."""
     target = os.environ.get(_VARIABLE)
     if not target:
         return
