@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from prefect import get_run_logger, task
 
-from blocks.claude import ClaudeEngine
+from blocks.claude import MODELS, ClaudeEngine
 from maos.actions import JsonObject, StepOutcome
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
@@ -77,10 +77,19 @@ def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
 
 
 def _planned_ceiling(step: PlanStep, action: WritingAction) -> Decimal:
-    return _calls(step) * ceiling_of(
+    return _calls(step) * _planned_ceiling_of_call(action, writer_engine().model_id)
+
+
+def ceilings_of_try(action: WritingAction) -> dict[str, Decimal]:
+    """Return what one try of an action can cost at most, its rewrite included, in USD by the model that may write."""
+    return {alias: CALLS_PER_TRY * _planned_ceiling_of_call(action, model) for alias, model in MODELS.items()}
+
+
+def _planned_ceiling_of_call(action: WritingAction, model: str) -> Decimal:
+    return ceiling_of(
         sent_bytes=action.longest_prompt_bytes,
         max_output_tokens=action.longest_answer_tokens,
-        model=writer_engine().model_id,
+        model=model,
         at=datetime.now(UTC),
     )
 
