@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 VERSION = "2026-10-21"
 PATH = "/v1/messages"
+COUNT_PATH = "/v1/messages/count_tokens"
 _KEYWORDS = frozenset(
     [
         "type",
@@ -85,19 +86,27 @@ class _Metadata(_Strict):
     user_id: str | None = None
 
 
-class MessagesRequest(_Strict):
-    """The body of a request."""
+class CountRequest(_Strict):
+    """The body of a request to count tokens."""
 
     model: str
-    max_tokens: int = Field(ge=1, le=128_000)
     messages: list[_Turn] = Field(min_length=1)
     system: str | list[_Text] | None = None
-    stream: bool = False
     output_config: _OutputConfig | None = None
     thinking: _Thinking | None = None
+
+
+class MessagesRequest(CountRequest):
+    """The body of a request for an answer."""
+
+    max_tokens: int = Field(ge=1, le=128_000)
+    stream: bool = False
     metadata: _Metadata | None = None
     stop_sequences: list[str] | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
+
+
+R = TypeVar("R", bound=CountRequest)
 
 
 def check_headers(headers: Mapping[str, str], *, key: str) -> None:
@@ -116,10 +125,10 @@ def check_headers(headers: Mapping[str, str], *, key: str) -> None:
         raise ApiError(400, "invalid_request_error", "content-type: application/json is expected")
 
 
-def check_body(body: bytes, *, models: Collection[str]) -> MessagesRequest:
+def check_body(body: bytes, form: type[R], *, models: Collection[str]) -> R:
     """Refuse a body with an unknown field, a wrong value, an unknown model or a schema beyond the dialect."""
     try:
-        request = MessagesRequest.model_validate_json(body)
+        request = form.model_validate_json(body)
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(map(str, fault["loc"]))

@@ -19,7 +19,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from tests.messages_request import PATH, ApiError, MessagesRequest, check_body, check_headers
+from tests.messages_request import (
+    COUNT_PATH,
+    PATH,
+    ApiError,
+    CountRequest,
+    MessagesRequest,
+    check_body,
+    check_headers,
+)
 
 Json = dict[str, Any]
 Ending = Literal["complete", "error", "cut", "end", "stall", "ping"]
@@ -27,6 +35,7 @@ Event = tuple[str, Json]
 
 MODELS = frozenset({"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"})
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key"})
+_FORMS: Mapping[str, type[CountRequest]] = {PATH: MessagesRequest, COUNT_PATH: CountRequest}
 _PIECE = 24
 _USAGE: Json = {
     "input_tokens": 812,
@@ -113,6 +122,10 @@ class MessagesServer:
         """Answer with this text, whatever the schema asked for."""
         self.will(Behaviour(text=text, stop_reason=stop_reason, usage=usage))
 
+    def will_count(self, **counts: int) -> None:
+        """Answer a request to count tokens with these counts."""
+        self.will(Behaviour(usage=counts))
+
     def will_refuse(self, category: str | None = None, **usage: Any) -> None:
         """Decline to answer."""
         self.will(Behaviour(stop_reason="refusal", category=category, usage=usage))
@@ -173,11 +186,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET = do_PUT = do_DELETE = _serve  # noqa: N815
 
-    def _accepted(self, headers: Mapping[str, str], raw: bytes) -> MessagesRequest:
-        if (self.command, self.path) != ("POST", PATH):
+    def _accepted(self, headers: Mapping[str, str], raw: bytes) -> CountRequest:
+        if self.command != "POST" or self.path not in _FORMS:
             raise ApiError(404, "not_found_error", f"{self.command} {self.path}")
         check_headers(headers, key=self.server.api.key)
-        return check_body(raw, models=MODELS)
+        return check_body(raw, _FORMS[self.path], models=MODELS)
 
     def _log(self, api: MessagesServer, headers: Mapping[str, str], raw: bytes, status: int) -> None:
         safe = {name: "***" if name in _SECRET_HEADERS else value for name, value in headers.items()}
@@ -195,9 +208,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(payload)
 
-    def _answer(self, request: MessagesRequest, behaviour: Behaviour, request_id: str) -> None:
+    def _answer(self, request: CountRequest, behaviour: Behaviour, request_id: str) -> None:
         if behaviour.ending != "complete" and behaviour.after is None:
             self._end(behaviour, request_id)
+            return
+        if not isinstance(request, MessagesRequest):
+            self._send_json(200, behaviour.usage, {"request-id": request_id})
             return
         if not request.stream:
             self._send_json(200, _message(request, behaviour), {"request-id": request_id})

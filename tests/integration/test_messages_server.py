@@ -104,7 +104,19 @@ def test_wrong_and_missing_headers_are_refused(server: MessagesServer, headers: 
 
 def test_other_paths_do_not_exist(server: MessagesServer) -> None:
     with ClaudeEngine(api_key=KEY, base_url=server.url).get_client() as client, pytest.raises(anthropic.NotFoundError):
-        client.messages.count_tokens(model=BASE["model"], messages=BASE["messages"])
+        client.models.retrieve(BASE["model"])
+
+
+def test_tokens_are_counted_under_the_same_rules(server: MessagesServer) -> None:
+    counted = {"model": BASE["model"], "messages": BASE["messages"]}
+    server.will_count(input_tokens=14)
+
+    with ClaudeEngine(api_key=KEY, base_url=server.url).get_client() as client:
+        assert client.messages.count_tokens(**counted).input_tokens == 14
+        with pytest.raises(anthropic.BadRequestError, match="max_tokens: Extra inputs are not permitted"):
+            client.messages.count_tokens(**counted, extra_body={"max_tokens": 1})
+        with pytest.raises(anthropic.NotFoundError, match="model: claude-sonnet-9"):
+            client.messages.count_tokens(**counted | {"model": "claude-sonnet-9"})
 
 
 def test_a_request_that_nobody_scripted_is_an_error(server: MessagesServer) -> None:
