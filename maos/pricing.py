@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
 import genai_prices
+from genai_prices.types import PriceCalculation, TieredPrices
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.errors import UnpricedModel
@@ -16,7 +17,7 @@ PROVIDER = "anthropic"
 # Money is stored with eight decimals.
 _STORED = Decimal("1e-8")
 # Inference bound to one region costs a tenth more on every class of tokens; the price data does not know of it.
-_REGION_FACTOR = Decimal("1.1")
+REGION_FACTOR = Decimal("1.1")
 # What the API adds to a request by itself: framing, and instructions for structured output.
 _OVERHEAD_TOKENS = 2048
 
@@ -60,15 +61,30 @@ def ceiling_of(*, sent_bytes: int, max_output_tokens: int, model: str, at: datet
     return max(_price(usage, model, at)[0] for usage in dearest).quantize(_STORED, ROUND_CEILING)
 
 
+def bands_of(model: str, at: datetime) -> tuple[int, ...]:
+    """Return the lengths of a prompt, in tokens, above which other prices count; 0 comes first.
+
+    Raises:
+        UnpricedModel: when no price is known for the model.
+    """
+    prices = vars(_calculated(TokenUsage(), model, at).model_price).values()
+    starts = {tier.start for price in prices if isinstance(price, TieredPrices) for tier in price.tiers}
+    return (0, *sorted(starts))
+
+
 def _price(usage: TokenUsage, model: str, at: datetime) -> tuple[Decimal, str]:
-    try:
-        price = genai_prices.calc_price(_as_priced(usage), model, provider_id=PROVIDER, genai_request_timestamp=at)
-    except LookupError:
-        raise UnpricedModel(model) from None
+    price = _calculated(usage, model, at)
     if not price.total_price and usage.prompt_tokens + usage.output_tokens:
         raise UnpricedModel(model)
-    factor = _REGION_FACTOR if usage.in_region else Decimal(1)
+    factor = REGION_FACTOR if usage.in_region else Decimal(1)
     return price.total_price * factor, _price_list(price.auto_update_timestamp)
+
+
+def _calculated(usage: TokenUsage, model: str, at: datetime) -> PriceCalculation:
+    try:
+        return genai_prices.calc_price(_as_priced(usage), model, provider_id=PROVIDER, genai_request_timestamp=at)
+    except LookupError:
+        raise UnpricedModel(model) from None
 
 
 def _as_priced(usage: TokenUsage) -> genai_prices.Usage:

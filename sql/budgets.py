@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import case, func, or_
 from sqlmodel import Session, and_, col, select
 
+from maos.corrections import PastCall
 from maos.errors import BudgetExceeded
 from sql.tables import AgentInvocation, Budget, UsageEntry
 
@@ -25,7 +26,7 @@ def reserve(invocation: AgentInvocation, *, session: Session) -> None:
     amount = invocation.token_cost_estimate
     if not amount:
         return
-    for budget in _locked_budgets(invocation, session=session):
+    for budget in _locked_budgets(run_id=invocation.run_id, org_id=invocation.org_id, session=session):
         left = budget.limit_usd - budget.reserved_usd - budget.spent_usd
         if amount > left:
             raise BudgetExceeded(invocation.step_id, budget.scope, f"{amount:f}", f"{left:f}")
@@ -38,23 +39,45 @@ def settle(invocation: AgentInvocation, *, session: Session) -> None:
     reserved = invocation.token_cost_estimate
     if not reserved:
         return
-    for budget in _locked_budgets(invocation, session=session):
+    for budget in _locked_budgets(run_id=invocation.run_id, org_id=invocation.org_id, session=session):
         budget.reserved_usd -= reserved
         budget.spent_usd += invocation.cost_usd
     kind = "settle" if invocation.cost_usd else "release"
     _add_entry(kind, invocation.cost_usd or reserved, invocation, session=session)
 
 
+def correct(call: PastCall, amount: Decimal, price_list: str, *, session: Session) -> None:
+    """Add the next correcting entry of an invocation, which may be negative; what was written before stays."""
+    for budget in _locked_budgets(run_id=call.run_id, org_id=call.org_id, session=session):
+        # A budget may be younger than the call, whose cost it then never counted.
+        budget.spent_usd = max(Decimal(0), budget.spent_usd + amount)
+    last = select(func.coalesce(func.max(UsageEntry.number), 0)).where(
+        UsageEntry.invocation_id == call.invocation_id, UsageEntry.kind == "correct"
+    )
+    session.add(
+        UsageEntry(
+            org_id=call.org_id,
+            run_id=call.run_id,
+            invocation_id=call.invocation_id,
+            kind="correct",
+            number=session.exec(last).one() + 1,
+            amount_usd=amount,
+            price_list=price_list,
+        )
+    )
+
+
 def cost_of_run(run_id: UUID, *, session: Session) -> Decimal:
     """Return what a run has cost so far, in USD."""
-    total = func.coalesce(func.sum(case((col(UsageEntry.kind) == "settle", UsageEntry.amount_usd), else_=0)), 0)
+    counts = col(UsageEntry.kind).in_(("settle", "correct"))
+    total = func.coalesce(func.sum(case((counts, UsageEntry.amount_usd), else_=0)), 0)
     return Decimal(session.exec(select(total).where(UsageEntry.run_id == run_id)).one())
 
 
-def _locked_budgets(invocation: AgentInvocation, *, session: Session) -> Sequence[Budget]:
+def _locked_budgets(*, run_id: UUID, org_id: UUID, session: Session) -> Sequence[Budget]:
     falls_under = or_(
-        and_(col(Budget.scope) == "run", Budget.scope_id == str(invocation.run_id)),
-        and_(col(Budget.scope) == "org", Budget.scope_id == str(invocation.org_id)),
+        and_(col(Budget.scope) == "run", Budget.scope_id == str(run_id)),
+        and_(col(Budget.scope) == "org", Budget.scope_id == str(org_id)),
     )
     # Always in one order: two callers who lock the same rows must not wait for each other in a circle.
     statement = select(Budget).where(falls_under).order_by(col(Budget.id)).with_for_update()

@@ -243,7 +243,7 @@ class Budget(SQLModel, table=True):
 
 
 class UsageEntry(SQLModel, table=True):
-    """A movement of money: reserved before a call, settled or released after it."""
+    """A movement of money: reserved before a call, settled or released after it, corrected later."""
 
     __tablename__ = "usage_entries"
 
@@ -252,7 +252,9 @@ class UsageEntry(SQLModel, table=True):
     run_id: UUID
     invocation_id: UUID
     kind: str = Field(sa_type=Text)
+    number: int = 1
     amount_usd: Decimal = Field(sa_type=_MONEY)
+    price_list: str | None = Field(default=None, sa_type=Text)
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
 
 

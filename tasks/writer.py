@@ -111,7 +111,7 @@ class _Draft:
         return Receipt(
             model=self.model,
             request_id=self.request_id,
-            usage=_usage_of(self.raw_usage),
+            usage=usage_of(self.raw_usage),
             raw_usage=self.raw_usage,
             final=self.stop_reason is not None,
         )
@@ -160,7 +160,8 @@ def _validated(text: str, answer: type[BaseModel]) -> JsonObject:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "; ".join(faults)[:_LONGEST_DETAIL]) from None
 
 
-def _usage_of(raw: JsonObject) -> TokenUsage:
+def usage_of(raw: JsonObject) -> TokenUsage:
+    """Read the vendor's own record of the usage."""
     by_age = raw.get("cache_creation") or {}
     one_hour = by_age.get("ephemeral_1h_input_tokens") or 0
     written = raw.get("cache_creation_input_tokens") or 0

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 
 from blocks.claude import ClaudeEngine
 from flows.generate_report import generate_report
+from maos.corrections import Finding
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import NARRATIVE
 from maos.plans import RetryPolicy
@@ -22,6 +23,8 @@ from maos.report_parameters import NarrativeParameters
 from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
 from maos.usage import TokenUsage
+from sql.corrections import CallFilter
+from tasks.corrections import review_costs
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
 
@@ -88,6 +91,7 @@ def test_a_live_narrative_is_published_and_paid_for_exactly(server: MessagesServ
     assert rows("SELECT model, price_snapshot IS NOT NULL FROM invocation_vendor_details") == [
         ("claude-sonnet-5-5", True)
     ]
+    assert [(each.finding, each.now_usd) for each in review_costs(CallFilter())] == [(Finding.SAME, cost)]
     report = next(load_settings().artifact_store.rglob("report.html")).read_text()
     assert "A good year" in report
     assert "claude" not in report.lower()

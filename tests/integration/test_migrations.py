@@ -1,11 +1,17 @@
 """Migrations bring a database to the shape that the table classes state."""
 
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import sql.tables  # noqa: F401 - registers every table in the metadata
+from deployments.embedded.postgres import Cluster
 from sql.database import sqlalchemy_address, upgrade
 
 _IN_SQL_FILES = {"remove_index", "add_index", "remove_constraint", "add_constraint", "remove_fk", "add_fk"}
@@ -26,3 +32,32 @@ def test_the_table_classes_state_the_columns_of_the_database(database: str) -> N
     engine.dispose()
 
     assert [difference for difference in differences if difference[0] not in _IN_SQL_FILES] == []
+
+
+def test_entries_from_before_there_were_corrections_stay_as_they_are(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE maos_before_corrections")
+    address, to_revision = cluster.url("maos_before_corrections"), command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0002"))
+        upgrade(address)
+    with psycopg.connect(address) as connection:
+        # The run and the call that they belong to are of no interest here.
+        connection.execute("SET session_replication_role = replica")
+        for kind in ("reserve", "settle"):
+            connection.execute(
+                "INSERT INTO usage_entries (org_id, run_id, invocation_id, kind, amount_usd, recorded_at) "
+                "VALUES (%(id)s, %(id)s, %(id)s, %(kind)s, 0.5, now())",
+                {"id": uuid4(), "kind": kind},
+            )
+
+    upgrade(address)
+
+    with psycopg.connect(address) as connection:
+        kept = connection.execute("SELECT kind, number, amount_usd, price_list FROM usage_entries ORDER BY kind")
+        assert [(row[0], row[1], float(row[2]), row[3]) for row in kept] == [
+            ("reserve", 1, 0.5, None),
+            ("settle", 1, 0.5, None),
+        ]

@@ -1,0 +1,25 @@
+"""Correcting entries: what a call cost, as prices are known later.
+
+Revision ID: 0003
+Revises: 0002
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision: str = "0003"
+down_revision: str | None = "0002"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    """Add them."""
+    # The raw cursor: a colon or percent sign in the file means itself.
+    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0003_corrections.sql").read_text())
+
+
+def downgrade() -> None:
+    """Refuse: the ledger is append-only history."""
+    raise NotImplementedError("the ledger cannot be downgraded; restore a backup instead")
