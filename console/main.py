@@ -20,8 +20,11 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("console.run:run", "Start a run through its deployment."),
     "plan": ("console.plan:plan", "Show the plan of a request without running it."),
     "runs": ("console.runs:runs", "List and show runs."),
+    "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
+    "engines": ("console.engines:engines", "Check that the configured engines answer."),
+    "prices": ("console.prices:prices", "Show prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }

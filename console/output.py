@@ -26,6 +26,21 @@ _WIDTH_OF_FILES = 200
 # A cut id or address cannot be used for the next command.
 _NEVER_CUT = frozenset({"id", "run_id", "step", "step_id", "status"})
 
+_NUMBERS = frozenset(
+    {
+        "seconds",
+        "tokens",
+        "cost_usd",
+        "ceiling_usd",
+        "latency_ms",
+        "above_prompt_tokens",
+        "usd_per_million",
+        "counted_usd",
+        "now_usd",
+        "difference",
+    }
+)
+
 Row = Mapping[str, object]
 
 
@@ -52,8 +67,7 @@ def table_of(rows: Iterable[Row], *, columns: Sequence[str], title: str = "") ->
     """Return a table with these columns."""
     table = Table(title=title or None, title_justify="left", title_style="bold")
     for column in columns:
-        number = column in {"seconds", "tokens", "cost_usd", "ceiling_usd"}
-        table.add_column(column, justify="right" if number else "left", no_wrap=column in _NEVER_CUT)
+        table.add_column(column, justify="right" if column in _NUMBERS else "left", no_wrap=column in _NEVER_CUT)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     return table
