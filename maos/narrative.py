@@ -136,6 +136,7 @@ NARRATIVE = WritingAction(
         title="Put the figures into words; every figure in the text is checked against them.",
         parameters=NarrativeParameters,
         inputs={"profile": DatasetProfile, "metrics": Metrics},
+        output=Narrative,
         read_only=True,
     ),
     prompt=_prompt,
