@@ -1,6 +1,6 @@
 """`maos plan`: show what a run would do, without starting it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,6 +11,7 @@ from console.prefect_api import require_server
 from console.run import checked_plan, name_of, read_request, request_options
 from maos.actions import Actions
 from maos.autonomy import AutonomyLevel, stricter
+from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.plan_graph import mermaid_of, svg_of
 from maos.plan_view import Asking, PlanRow, dollars, plan_rows, total_ceiling
@@ -19,9 +20,9 @@ from maos.requests import RunRequest
 from sql.organizations import find_organization
 from sql.session import system_session
 from tasks.admission import admit
-from tasks.catalogue import WRITING, actions
-from tasks.claude_cli import planned_ceilings
-from tasks.engines import writer_is_configured
+from tasks.catalogue import actions
+from tasks.ceilings import planned_ceilings
+from tasks.engines import engines_without_key
 from tasks.entrypoints import ENTRYPOINTS
 from tasks.pictures import png_of
 
@@ -79,7 +80,8 @@ def _write(file: Path, picture: bytes) -> None:
 
 def _print(made: Plan, request: RunRequest, *, as_json: bool) -> None:
     asking = _asking_of(request)
-    rehearsal = any(step.action in WRITING for step in made.steps) and not writer_is_configured()
+    without_key = engines_without_key(made)
+    rehearsal = bool(without_key)
     rows = plan_rows(made, actions(), asking, planned_ceilings(made, rehearsal=rehearsal))
     total = dollars(total_ceiling(rows))
     if as_json:
@@ -89,8 +91,13 @@ def _print(made: Plan, request: RunRequest, *, as_json: bool) -> None:
         return
     console().print(table_of(map(_cells, rows), columns=_COLUMNS, title=f"Plan of {request.title}"))
     cap = f", capped at {dollars(request.cost_cap_usd)} USD" if request.cost_cap_usd else ""
-    without = ", rehearsed: the writer has no key" if rehearsal else ""
+    without = f", rehearsed: {_keyless(without_key)}" if rehearsal else ""
     click.echo(f"At most {total} USD in all{cap}; {asking.autonomy.value}{without}. Nothing was started.")
+
+
+def _keyless(engines: Sequence[EngineType]) -> str:
+    names = " and the ".join(engine.label for engine in engines)
+    return f"the {names} {'has' if len(engines) == 1 else 'have'} no key"
 
 
 def _cells(row: PlanRow) -> Mapping[str, object]:

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.errors import UnpricedModel
 from maos.usage import TokenUsage
 
-PROVIDER = "anthropic"
+# Whose price list a family of models is in.
+_PROVIDERS = {"claude-": "anthropic", "gemini-": "google"}
 # Money is stored with eight decimals.
 _STORED = Decimal("1e-8")
 # Inference bound to one region costs a tenth more on every class of tokens; the price data does not know of it.
@@ -72,26 +73,46 @@ def bands_of(model: str, at: datetime) -> tuple[int, ...]:
     return (0, *sorted(starts))
 
 
+def image_ceiling_of(*, sent_bytes: int, max_output_tokens: int, model: str, at: datetime) -> Decimal:
+    """Return the most that a call for an image can cost, before it is made: all of its output may be the image.
+
+    Args:
+        sent_bytes: UTF-8 bytes of the prompt. A token is never shorter than a byte.
+
+    Raises:
+        UnpricedModel: when no price is known for the model, or for images of it.
+    """
+    dearest = TokenUsage(input_tokens=sent_bytes + _OVERHEAD_TOKENS, image_tokens=max_output_tokens)
+    return _price(dearest, model, at)[0].quantize(_STORED, ROUND_CEILING)
+
+
 def _price(usage: TokenUsage, model: str, at: datetime) -> tuple[Decimal, str]:
     price = _calculated(usage, model, at)
-    if not price.total_price and usage.prompt_tokens + usage.output_tokens:
+    if not price.total_price and usage.prompt_tokens + usage.all_output_tokens:
+        raise UnpricedModel(model)
+    # Without a price of its own, the library would charge an image as text.
+    if usage.image_tokens and price.model_price.output_image_mtok is None:
         raise UnpricedModel(model)
     factor = REGION_FACTOR if usage.in_region else Decimal(1)
     return price.total_price * factor, _price_list(price.auto_update_timestamp)
 
 
 def _calculated(usage: TokenUsage, model: str, at: datetime) -> PriceCalculation:
+    provider = next((provider for family, provider in _PROVIDERS.items() if model.startswith(family)), None)
+    if provider is None:
+        raise UnpricedModel(model)
     try:
-        return genai_prices.calc_price(_as_priced(usage), model, provider_id=PROVIDER, genai_request_timestamp=at)
+        return genai_prices.calc_price(_as_priced(usage), model, provider_id=provider, genai_request_timestamp=at)
     except LookupError:
         raise UnpricedModel(model) from None
 
 
 def _as_priced(usage: TokenUsage) -> genai_prices.Usage:
-    # The library's input and cache-write counts include the classes below them.
+    # The library's input, output and cache-write counts include the classes below them.
     return genai_prices.Usage(
         input_tokens=usage.prompt_tokens,
-        output_tokens=usage.output_tokens,
+        output_tokens=usage.all_output_tokens,
+        output_image_tokens=usage.image_tokens,
         cache_read_tokens=usage.cache_read_tokens,
         cache_write_tokens=usage.cache_write_tokens,
         cache_write_5m_tokens=usage.cache_write_5m_tokens,

@@ -82,6 +82,10 @@ class Settings(BaseSettings):
         default=None, description="Key of the writer engine; without it, runs are rehearsals."
     )
     anthropic_base_url: str | None = Field(default=None, description="Other address of the writer engine's API.")
+    gemini_api_key: SecretStr | None = Field(
+        default=None, description="Key of the image engine; without it, runs that make images are rehearsals."
+    )
+    gemini_base_url: str | None = Field(default=None, description="Other address of the image engine's API.")
     recovery_attempts: int = Field(
         default=3, ge=0, description="How often a run whose process died is taken up again by itself."
     )

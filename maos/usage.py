@@ -11,7 +11,8 @@ class TokenUsage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     input_tokens: NonNegativeInt = Field(default=0, description="Input neither written to nor read from the cache.")
-    output_tokens: NonNegativeInt = Field(default=0, description="Output, thinking included.")
+    output_tokens: NonNegativeInt = Field(default=0, description="Output, thinking included; not that of images.")
+    image_tokens: NonNegativeInt = Field(default=0, description="Output that is an image.")
     cache_read_tokens: NonNegativeInt = 0
     cache_write_5m_tokens: NonNegativeInt = 0
     cache_write_1h_tokens: NonNegativeInt = 0
@@ -21,6 +22,11 @@ class TokenUsage(BaseModel):
     def cache_write_tokens(self) -> int:
         """Tokens written to the cache, for however long."""
         return self.cache_write_5m_tokens + self.cache_write_1h_tokens
+
+    @property
+    def all_output_tokens(self) -> int:
+        """All output, of whatever kind."""
+        return self.output_tokens + self.image_tokens
 
     @property
     def prompt_tokens(self) -> int:

@@ -29,7 +29,7 @@ from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, organizations, runs
 from sql.session import org_session, system_session
 from sql.tables import AgentPendingAction, utc_now
-from tasks.claude_cli import step_ceiling
+from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
 from tasks.leases import run_session
 from tasks.options import LEDGER_OPTIONS
@@ -88,7 +88,6 @@ def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
 
 
 def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
-    ceiling = step_ceiling(payload) if payload.step.engine is EngineType.CLAUDE_CLI else Decimal(0)
     return approval_row(
         payload.run,
         Question(
@@ -99,7 +98,7 @@ def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
             preview=preview,
             payload=payload.content,
             risk=payload.spec.risk,
-            cost_ceiling_usd=ceiling,
+            cost_ceiling_usd=step_ceiling(payload),
         ),
     )
 

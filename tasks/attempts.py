@@ -207,7 +207,7 @@ def _check_output(payload: Payload, outcome: StepOutcome) -> None:
 
 def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
     row.input_tokens = receipt.usage.input_tokens
-    row.output_tokens = receipt.usage.output_tokens
+    row.output_tokens = receipt.usage.all_output_tokens
     row.cache_read_tokens = receipt.usage.cache_read_tokens
     row.cache_write_tokens = receipt.usage.cache_write_tokens
     detail.model = receipt.model

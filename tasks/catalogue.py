@@ -1,10 +1,12 @@
 """Every action that a plan may name, and the digest of the rules it is judged by."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from maos.actions import Actions, ActionSpec
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
+from maos.images import CREATE_IMAGE, prompt_of
 from maos.narrative import NARRATIVE
 from maos.writing import WritingAction
 from tasks.code import code_digest
@@ -15,12 +17,13 @@ from tasks.services.registry import SERVICES
 SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook)
 
 WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
+IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}
 
 
 def actions() -> Actions:
     """Return the specification of every action by its name."""
     services = {name: service.spec for name, service in SERVICES.items()}
-    return services | {name: writing.spec for name, writing in WRITING.items()}
+    return services | {name: writing.spec for name, writing in WRITING.items()} | IMAGES
 
 
 def rules_digest(names: Iterable[str]) -> str:
@@ -38,9 +41,16 @@ def action_digest(name: str) -> str:
         "parameters": spec.parameters.model_json_schema(),
         "output": spec.output.model_json_schema() if spec.output else None,
         "effect": spec.effect.model_dump(mode="json") if spec.effect else None,
-        "code": code_digest(SERVICES[name].run if name in SERVICES else WRITING[name].prompt),
+        "code": code_digest(_written_in(name)),
     }
     return digest_of(facts)
+
+
+# Any: functions of every kind; only where they stand counts.
+def _written_in(name: str) -> Callable[..., Any]:
+    if name in SERVICES:
+        return SERVICES[name].run
+    return WRITING[name].prompt if name in WRITING else prompt_of
 
 
 def _risk_facts(spec: ActionSpec) -> list[object]:

@@ -1,8 +1,12 @@
 """Which engines are configured."""
 
+from collections.abc import Callable
 from typing import cast
 
 from blocks.claude import ClaudeEngine
+from blocks.gemini_image import GeminiImageEngine
+from maos.engines import EngineType
+from maos.plans import Plan
 
 
 def writer_engine() -> ClaudeEngine:
@@ -11,6 +15,19 @@ def writer_engine() -> ClaudeEngine:
     return cast(ClaudeEngine, ClaudeEngine.load("default"))
 
 
-def writer_is_configured() -> bool:
-    """Say whether the writer engine has a key; without one, runs are rehearsals."""
-    return writer_engine().configured
+def image_engine() -> GeminiImageEngine:
+    """Return the image engine as the operators configured it in Prefect."""
+    return cast(GeminiImageEngine, GeminiImageEngine.load("default"))
+
+
+def engines_without_key(plan: Plan) -> tuple[EngineType, ...]:
+    """Return the engines that a plan uses and that have no key; if there are any, its run is a rehearsal."""
+    used = {step.engine for step in plan.steps}
+    return tuple(engine for engine, has_key in _HAS_KEY.items() if engine in used and not has_key())
+
+
+# Engines that are not in here need no key.
+_HAS_KEY: dict[EngineType, Callable[[], bool]] = {
+    EngineType.CLAUDE_CLI: lambda: writer_engine().configured,
+    EngineType.GEMINI_IMAGE: lambda: image_engine().configured,
+}

@@ -19,7 +19,7 @@ from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Plan
 from maos.runs import Run
 from tasks.catalogue import actions
-from tasks.claude_cli import planned_ceilings
+from tasks.ceilings import planned_ceilings
 
 _SHORTEST_PAUSE_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE_SECONDS = 30.0

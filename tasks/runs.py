@@ -10,7 +10,6 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
-from maos.engines import EngineType
 from maos.errors import BadInput, LeaseLost
 from maos.plan_check import check_plan
 from maos.plans import Plan
@@ -26,7 +25,7 @@ from sql.tables import OrchestratorRun, Organization
 from tasks.abandonment import abandon_running
 from tasks.admission import admit
 from tasks.catalogue import actions, rules_digest
-from tasks.engines import writer_is_configured
+from tasks.engines import engines_without_key
 from tasks.leases import LEASE, run_session
 from tasks.ledger import find_run, outputs_of, reread
 from tasks.options import LEDGER_OPTIONS
@@ -34,9 +33,6 @@ from tasks.outages import outlasting
 from tasks.pinning import code_version, pins_of
 from tasks.retries import Retry, copy_files, plan_retry, reuse_outcomes
 from tasks.steps import folder_of
-
-# Engines that need a key; a plan that uses one without it is rehearsed.
-_KEYED_ENGINES = frozenset({EngineType.CLAUDE_CLI, EngineType.DEEP_AGENT, EngineType.GEMINI_IMAGE})
 
 
 @dataclass(frozen=True)
@@ -97,7 +93,6 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening) -> None:
 
 def _row_of(run_id: UUID, opening: Opening, org: Organization) -> OrchestratorRun:
     request, plan, retry = opening.request, opening.plan, opening.retry
-    needs_key = any(step.engine in _KEYED_ENGINES for step in plan.steps)
     return OrchestratorRun(
         id=run_id,
         org_id=org.id,
@@ -114,7 +109,7 @@ def _row_of(run_id: UUID, opening: Opening, org: Organization) -> OrchestratorRu
         prompt_inputs=request.model_dump(mode="json"),
         autonomy=stricter(request.autonomy or AutonomyLevel(org.autonomy), AutonomyLevel(org.autonomy)),
         # What is reused decides: rehearsed and real outcomes must not mix.
-        rehearsal=retry.parent.rehearsal if retry and retry.reused else needs_key and not writer_is_configured(),
+        rehearsal=retry.parent.rehearsal if retry and retry.reused else bool(engines_without_key(plan)),
         status=RunStatus.EXECUTING,
         parent_run_id=retry.parent.id if retry else None,
         budget_cap_usd=request.cost_cap_usd,

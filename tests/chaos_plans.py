@@ -8,7 +8,6 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import BaseModel
 
-import tasks.runs
 from flows.execution import conduct
 from flows.options import ENTRYPOINT_OPTIONS
 from maos.actions import StepOutcome
@@ -36,7 +35,6 @@ class Words(BaseModel):
 
 def install() -> None:
     """Make the plans known to this process, as another release of maos would."""
-    tasks.runs.writer_is_configured = lambda: False
     ENTRYPOINTS[ENTRYPOINT] = Entrypoint(RunRequest, plan_of_request, DEPLOYMENT)
     if "chaos_note" in SERVICES:
         return

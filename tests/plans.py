@@ -58,7 +58,6 @@ class Bench:
         self.carried_out.touch()
         self._patch = monkeypatch
         self.before: Callable[[str], object] = lambda _step: None
-        monkeypatch.setattr("tasks.runs.writer_is_configured", lambda: False)
         for risk in RiskLevel:
             self._register(risk)
 

@@ -25,14 +25,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 # Packages of others that a room must not import: they belong to another room.
 MUST_NOT_IMPORT: dict[str, frozenset[str]] = {
     "maos": frozenset(
-        {"prefect", "sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb", "random", "time"}
+        {"prefect", "sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb", "random", "time", "google"}
     ),
-    "flows": frozenset({"sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb"}),
+    "flows": frozenset({"sqlalchemy", "sqlmodel", "psycopg", "anthropic", "httpx", "duckdb", "google"}),
     "tasks": frozenset({"psycopg", "anthropic", "httpx", "requests", "google"}),
     "blocks": frozenset({"requests"}),
-    "sql": frozenset({"prefect", "anthropic", "httpx"}),
-    "console": frozenset({"anthropic", "psycopg"}),
-    "deployments": frozenset({"anthropic"}),
+    "sql": frozenset({"prefect", "anthropic", "httpx", "google"}),
+    "console": frozenset({"anthropic", "psycopg", "google"}),
+    "deployments": frozenset({"anthropic", "google"}),
 }
 
 MAX_FILE_LINES = 300
@@ -136,7 +136,11 @@ def test_only_the_gate_waits_for_a_person() -> None:
 
 
 def test_no_vendor_is_called_by_hand() -> None:
-    by_hand = [path for path in _files(*ROOMS) if re.search(r"api\.(anthropic|openai)\.com/v1", path.read_text())]
+    by_hand = [
+        path
+        for path in _files(*ROOMS)
+        if re.search(r"(api\.(anthropic|openai)|generativelanguage\.googleapis)\.com/v1", path.read_text())
+    ]
 
     assert by_hand == []
 

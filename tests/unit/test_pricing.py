@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from maos.errors import EngineFailure, FailureKind, UnpricedModel
-from maos.pricing import ceiling_of, cost_of
+from maos.images import IMAGE_MODEL
+from maos.pricing import ceiling_of, cost_of, image_ceiling_of
 from maos.usage import Receipt, TokenUsage
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -60,12 +61,19 @@ def test_prices_are_those_in_force_when_the_call_was_made() -> None:
     assert cost_of(usage, "claude-opus-4-6", datetime(2026, 3, 13, tzinfo=UTC)).usd == Decimal("1.5")
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-9", "gpt-5", "gemini-3.1-flash-image", ""])
+@pytest.mark.parametrize("model", ["claude-sonnet-9", "gpt-5", "gemini-9-image", ""])
 def test_a_model_without_a_price_is_refused_and_never_free(model: str) -> None:
     with pytest.raises(UnpricedModel, match="no price is known"):
         cost_of(TokenUsage(input_tokens=1), model, AT)
     with pytest.raises(UnpricedModel, match="no price is known"):
         ceiling_of(sent_bytes=1, max_output_tokens=1, model=model, at=AT)
+
+
+def test_an_image_is_never_priced_as_text() -> None:
+    assert cost_of(TokenUsage(output_tokens=1000), IMAGE_MODEL, AT).usd == Decimal("0.003")
+    assert cost_of(TokenUsage(image_tokens=1000), IMAGE_MODEL, AT).usd == Decimal("0.06")
+    with pytest.raises(UnpricedModel):
+        image_ceiling_of(sent_bytes=1, max_output_tokens=1, model="claude-sonnet-5-5", at=AT)
 
 
 def _splits(prompt: int) -> list[dict[str, int]]:

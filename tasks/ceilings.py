@@ -1,0 +1,27 @@
+"""What steps can cost at most, as plans and reviewers are told."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from maos.engines import EngineType
+from maos.plans import Plan
+from tasks import claude_cli, gemini_image
+from tasks.payloads import Payload
+
+# Engines that are not in here cost nothing.
+_STEP_CEILINGS: dict[EngineType, Callable[[Payload], Decimal]] = {
+    EngineType.CLAUDE_CLI: claude_cli.step_ceiling,
+    EngineType.GEMINI_IMAGE: gemini_image.step_ceiling,
+}
+
+
+def step_ceiling(payload: Payload) -> Decimal:
+    """Return what a step can cost at most, every try included, in USD."""
+    ceiling = _STEP_CEILINGS.get(payload.step.engine)
+    return ceiling(payload) if ceiling else Decimal(0)
+
+
+def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
+    """Return what each step of a plan that costs anything can cost at most, in USD."""
+    written = claude_cli.planned_ceilings(plan, rehearsal=rehearsal)
+    return written | gemini_image.planned_ceilings(plan, rehearsal=rehearsal)

@@ -1,0 +1,102 @@
+"""The `gemini_image` engine: one image of a locked model, as a file of the run."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from prefect import get_run_logger, task
+
+from maos.actions import StepOutcome
+from maos.engines import EngineType
+from maos.images import (
+    IMAGE_MODEL,
+    MAX_OUTPUT_TOKENS,
+    CreatedImage,
+    ImageParameters,
+    digest_of_prompt,
+    longest_prompt_bytes,
+    prompt_of,
+)
+from maos.plans import Plan
+from maos.pricing import image_ceiling_of
+from tasks.artifacts import show_artifacts
+from tasks.attempts import Attempt
+from tasks.engines import image_engine
+from tasks.files import write_file
+from tasks.illustrator import call_illustrator
+from tasks.images import Picture, checked_png, rehearsed_png
+from tasks.options import ENGINE_OPTIONS
+from tasks.payloads import Payload
+from tasks.steps import StepOrder, run_folder, take_up, task_run_id
+
+
+@task(tags={EngineType.GEMINI_IMAGE.tag}, **ENGINE_OPTIONS)
+def run_gemini_image(order: StepOrder) -> None:
+    """Have one image made; in a rehearsal it is drawn by rule."""
+    payload = take_up(order)
+    outcome = _rehearse(payload) if payload.run.rehearsal else _create(payload)
+    show_artifacts(payload.run, outcome)
+
+
+def _rehearse(payload: Payload) -> StepOutcome:
+    with Attempt(payload, task_run_id=task_run_id()) as attempt:
+        picture = rehearsed_png(digest_of_prompt(_prompt(payload)), _parameters(payload).aspect_ratio)
+        outcome = _outcome(payload, picture, "Rehearsal: drawn by rule, no engine was called.")
+        attempt.complete(outcome)
+    return outcome
+
+
+def _create(payload: Payload) -> StepOutcome:
+    prompt = _prompt(payload)
+    engine = image_engine().within(payload.timeout_seconds)
+    with Attempt(payload, ceiling_usd=_ceiling(len(prompt.encode())), task_run_id=task_run_id()) as attempt:
+        get_run_logger().info("the illustrator is asked for an image of %s", _parameters(payload).aspect_ratio)
+        reply = call_illustrator(engine, prompt, _parameters(payload).aspect_ratio)
+        attempt.spend(reply)
+        picture = checked_png(reply.content, reply.media_type)
+        outcome = _outcome(payload, picture, f"An image of {picture.width} by {picture.height} pixels.")
+        attempt.complete(outcome)
+    return outcome
+
+
+def _outcome(payload: Payload, picture: Picture, summary: str) -> StepOutcome:
+    file = write_file(run_folder(payload.run), f"images/{payload.step.id}.png", picture.png, "image/png")
+    created = CreatedImage(
+        file=file,
+        prompt_digest=digest_of_prompt(_prompt(payload)),
+        width=picture.width,
+        height=picture.height,
+        rehearsed=payload.run.rehearsal,
+    )
+    return StepOutcome(output=created.model_dump(mode="json"), summary=summary, artifacts=(file,))
+
+
+def step_ceiling(payload: Payload) -> Decimal:
+    """Return what the step can cost at most, every try included, in USD."""
+    if payload.run.rehearsal:
+        return Decimal(0)
+    return payload.step.retry.attempts * _ceiling(len(_prompt(payload).encode()))
+
+
+def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
+    """Return what each image of a plan can cost at most, before anything its step reads is known, in USD."""
+    if rehearsal:
+        return {}
+    return {
+        step.id: step.retry.attempts * _ceiling(longest_prompt_bytes(step.agent.persona))
+        for step in plan.steps
+        if step.engine is EngineType.GEMINI_IMAGE
+    }
+
+
+def _ceiling(sent_bytes: int) -> Decimal:
+    return image_ceiling_of(
+        sent_bytes=sent_bytes, max_output_tokens=MAX_OUTPUT_TOKENS, model=IMAGE_MODEL, at=datetime.now(UTC)
+    )
+
+
+def _prompt(payload: Payload) -> str:
+    return prompt_of(_parameters(payload), persona=payload.step.agent.persona)
+
+
+def _parameters(payload: Payload) -> ImageParameters:
+    return ImageParameters.model_validate(payload.parameters)
