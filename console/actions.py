@@ -12,6 +12,7 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.plan_view import dollars
 from maos.risk import RiskLevel
+from tasks import gemini_image
 from tasks.catalogue import WRITING
 from tasks.catalogue import actions as specs
 from tasks.claude_cli import ceilings_of_try
@@ -76,7 +77,9 @@ def _spec_of(name: str) -> ActionSpec:
 
 
 def _view_of(spec: ActionSpec) -> ActionView:
-    return view_of(spec, ceilings_of_try(WRITING[spec.name]) if spec.name in WRITING else {})
+    if spec.name in WRITING:
+        return view_of(spec, ceilings_of_try(WRITING[spec.name]))
+    return view_of(spec, gemini_image.ceilings_of_try() if spec.engine is EngineType.GEMINI_IMAGE else {})
 
 
 def _plain(view: ActionView) -> Row:

@@ -25,7 +25,8 @@ def check(as_json: bool) -> None:
     """Call each configured engine once; exit with 1 where one fails.
 
     It costs nothing: the writer is asked to count the tokens of one word, which its vendor does free of charge. That
-    proves its key, its address, its model and the way there; not that the account has credit left.
+    proves its key, its address, its model and the way there; not that the account has credit left. The illustrator has
+    no request that is free: whether it has a key is all that is looked at.
 
     \b
     Examples:
@@ -45,7 +46,7 @@ def _checks() -> list[EngineCheck]:
         raise StackError("Prefect server", f"it does not answer: {error}") from error
     except ValueError:
         # Prefect's way of saying that there is no such document, or none that fits the block.
-        raise StackError("Prefect server", "it has no usable block claude-engine/default; run: maos up") from None
+        raise StackError("Prefect server", "it has no usable block `default` of an engine; run: maos up") from None
 
 
 def _row(each: EngineCheck) -> Row:

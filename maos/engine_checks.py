@@ -14,6 +14,7 @@ class EngineState(StrEnum):
     OK = "ok"
     NOT_CONFIGURED = "not configured"
     FAILED = "failed"
+    NOT_CALLED = "configured, not called"
 
 
 class EngineCheck(BaseModel):

@@ -8,14 +8,14 @@ from maos.engine_checks import EngineCheck, EngineState
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from tasks.catalogue import actions
-from tasks.engines import writer_engine
+from tasks.engines import image_engine, writer_engine
 
 # Whoever checks engines waits for it.
 _PATIENCE_SECONDS = 15.0
 
 
 def check_engines() -> list[EngineCheck]:
-    """Call every engine that there is; one that has no key is not called."""
+    """Call every engine that there is; one that has no key, or no request that is free, is not called."""
     return [check() for check in CHECKS.values()]
 
 
@@ -41,6 +41,14 @@ def _count_tokens(engine: ClaudeEngine) -> None:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer holds no count of tokens")
 
 
+def _check_illustrator() -> EngineCheck:
+    engine = EngineType.GEMINI_IMAGE
+    if not image_engine().configured:
+        return EngineCheck(engine=engine, state=EngineState.NOT_CONFIGURED)
+    # The only request that its block hands out makes an image, which is paid for.
+    return EngineCheck(engine=engine, state=EngineState.NOT_CALLED, note="each of its requests costs money")
+
+
 def _check_services() -> EngineCheck:
     registered = [spec for spec in actions().values() if spec.engine is EngineType.INTERNAL_SERVICE]
     note = f"{len(registered)} actions"
@@ -49,5 +57,6 @@ def _check_services() -> EngineCheck:
 
 CHECKS: dict[EngineType, Callable[[], EngineCheck]] = {
     EngineType.CLAUDE_CLI: _check_writer,
+    EngineType.GEMINI_IMAGE: _check_illustrator,
     EngineType.INTERNAL_SERVICE: _check_services,
 }

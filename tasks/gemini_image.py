@@ -88,6 +88,11 @@ def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
     }
 
 
+def ceilings_of_try() -> dict[str, Decimal]:
+    """Return what one try can cost at most, in USD, under the one name that its model has here."""
+    return {"image": _ceiling(longest_prompt_bytes(""))}
+
+
 def _ceiling(sent_bytes: int) -> Decimal:
     return image_ceiling_of(
         sent_bytes=sent_bytes, max_output_tokens=MAX_OUTPUT_TOKENS, model=IMAGE_MODEL, at=datetime.now(UTC)

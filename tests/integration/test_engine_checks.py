@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from blocks.claude import ClaudeEngine
+from blocks.gemini_image import GeminiImageEngine
 from console.engines import engines
 from maos.errors import BadInput, StackError
 from tasks.dispatch import ENGINE_TASKS
@@ -34,8 +35,9 @@ def _bare_environment(prefect_api: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
     monkeypatch.setenv("MAOS_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name in ("MAOS_ANTHROPIC_API_KEY", "MAOS_ANTHROPIC_BASE_URL"):
+    for name in ("MAOS_ANTHROPIC_API_KEY", "MAOS_ANTHROPIC_BASE_URL", "MAOS_GEMINI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    GeminiImageEngine().save("default", overwrite=True)
     yield
     ClaudeEngine().save("default", overwrite=True)
 
@@ -57,8 +59,19 @@ def _check() -> tuple[int, dict[str, Any], dict[str, Any]]:
     done = CliRunner().invoke(engines, ["check", "--json"])
     assert isinstance(done.exception, SystemExit | None), done.exception
     assert KEY not in done.output
-    writer, services = json.loads(done.output)
+    writer, illustrator, services = json.loads(done.output)
+    assert illustrator["state"] == "not configured"
     return done.exit_code, writer, services
+
+
+def test_an_illustrator_with_a_key_is_not_called_because_that_would_cost_money(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAOS_GEMINI_API_KEY", KEY)
+    ClaudeEngine().save("default", overwrite=True)
+
+    done = CliRunner().invoke(engines, ["check", "--json"])
+
+    assert [each["state"] for each in json.loads(done.output)] == ["not configured", "configured, not called", "ok"]
+    assert KEY not in done.output
 
 
 def test_an_engine_that_answers_is_ok_and_nothing_is_paid(server: MessagesServer) -> None:
