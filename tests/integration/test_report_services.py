@@ -37,6 +37,8 @@ from tasks.services.publish import preview, publish_report
 from tasks.services.registry import SERVICES, RunFacts, ServiceCall
 
 EXAMPLE = EXAMPLES / "generate_report"
+# Key and time limit, which these services do not look at.
+KEPT = ("maos-test", 60.0)
 RUN = RunFacts(
     run_id=UUID(int=7),
     org="demo",
@@ -81,7 +83,7 @@ def put(folder: Path, name: str, content: str) -> str:
 
 def profiled(folder: Path, dataset: str) -> StepOutcome:
     digest = inspect_dataset(dataset, org="demo", settings=load_settings()).sha256
-    return profile_data(ServiceCall(ProfileParameters(dataset=dataset, digest=digest), {}, folder, RUN))
+    return profile_data(ServiceCall(ProfileParameters(dataset=dataset, digest=digest), {}, folder, RUN, *KEPT))
 
 
 def aggregated(folder: Path, dataset: str, **asked: object) -> tuple[DatasetProfile, Metrics]:
@@ -89,7 +91,7 @@ def aggregated(folder: Path, dataset: str, **asked: object) -> tuple[DatasetProf
     facts = DatasetProfile.model_validate(profile.output).facts
     shape = choose_shape(facts, **asked)  # type: ignore[arg-type]
     parameters = AggregateParameters(dataset=dataset, digest=facts.sha256, **shape.model_dump())
-    outcome = aggregate_metrics(ServiceCall(parameters, {"profile": profile.output}, folder, RUN))
+    outcome = aggregate_metrics(ServiceCall(parameters, {"profile": profile.output}, folder, RUN, *KEPT))
     return DatasetProfile.model_validate(profile.output), Metrics.model_validate(outcome.output)
 
 
@@ -194,7 +196,7 @@ def test_a_column_of_dates_without_a_date_gives_no_trend(folder: Path) -> None:
     digest = DatasetProfile.model_validate(profile.output).facts.sha256
     parameters = AggregateParameters(dataset=name, digest=digest, measures=("amount",), period_column="amount")
 
-    outcome = aggregate_metrics(ServiceCall(parameters, {"profile": profile.output}, folder, RUN))
+    outcome = aggregate_metrics(ServiceCall(parameters, {"profile": profile.output}, folder, RUN, *KEPT))
 
     assert outcome.output["trend"] is None
 
@@ -206,12 +208,13 @@ def test_data_that_changed_since_the_plan_was_made_are_refused(folder: Path, ser
     digest = DatasetProfile.model_validate(profile.output).facts.sha256
     put(folder, "sales.csv", SALES + "12,2024-02-29,North,1,1\n")
     calls = {
-        profile_data: ServiceCall(ProfileParameters(dataset=name, digest=digest), {}, folder, RUN),
+        profile_data: ServiceCall(ProfileParameters(dataset=name, digest=digest), {}, folder, RUN, *KEPT),
         aggregate_metrics: ServiceCall(
             AggregateParameters(dataset=name, digest=digest, measures=("revenue",)),
             {"profile": profile.output},
             folder,
             RUN,
+            *KEPT,
         ),
     }
 
@@ -228,7 +231,7 @@ def test_data_of_another_organisation_are_refused_in_a_step_too(folder: Path) ->
     parameters = ProfileParameters(dataset=str(store / "sales.csv"), digest="0" * 64)
 
     with pytest.raises(BadInput, match="a file under"):
-        profile_data(ServiceCall(parameters, {}, folder, RUN))
+        profile_data(ServiceCall(parameters, {}, folder, RUN, *KEPT))
 
 
 # The example, recomputed without a query engine.
@@ -348,7 +351,7 @@ def test_the_request_of_the_example_is_a_request() -> None:
 
 
 def drawn(folder: Path, metrics: Metrics) -> StepOutcome:
-    return draw_charts(ServiceCall(ChartParameters(), {"metrics": metrics.model_dump(mode="json")}, folder, RUN))
+    return draw_charts(ServiceCall(ChartParameters(), {"metrics": metrics.model_dump(mode="json")}, folder, RUN, *KEPT))
 
 
 def published(folder: Path, run: RunFacts = RUN, name: str = "sales.csv") -> ServiceCall[PublishParameters]:
@@ -360,7 +363,7 @@ def published(folder: Path, run: RunFacts = RUN, name: str = "sales.csv") -> Ser
     charts = drawn(folder, metrics).output
     narrative = NARRATIVE.rehearse(NarrativeParameters(), inputs)
     everything = {**inputs, "charts": charts, "narrative": narrative}
-    return ServiceCall(PublishParameters(title="Sales & more"), everything, folder, run)
+    return ServiceCall(PublishParameters(title="Sales & more"), everything, folder, run, *KEPT)
 
 
 def test_charts_are_files_of_the_run_and_always_the_same(folder: Path) -> None:
@@ -439,11 +442,11 @@ def test_a_reviewer_sees_what_will_be_published_before_it_is(folder: Path) -> No
 
 def test_the_services_are_registered_with_their_risks_and_inputs() -> None:
     found = {
-        name: (service.spec.risk.value, service.spec.inputs, service.spec.read_only)
+        name: (service.spec.risk.value, set(service.spec.inputs), service.spec.read_only)
         for name, service in SERVICES.items()
     }
 
-    assert found["profile_data"] == ("low", frozenset(), True)
+    assert found["profile_data"] == ("low", set(), True)
     assert found["aggregate_metrics"] == ("low", {"profile"}, True)
     assert found["draw_charts"] == ("low", {"metrics"}, True)
     assert found["publish_report"] == ("high", {"profile", "metrics", "charts", "narrative"}, False)
