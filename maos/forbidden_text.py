@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 # Deeper than any outcome of ours; what lies deeper is read as the text it stands in.
 _DEEPEST = 50
@@ -64,6 +65,9 @@ def _word(term: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=2048)
 def _field(name: str) -> re.Pattern[str]:
-    parts = re.split(r"[\s_-]+", _plain(_apart(name)))
-    joined = r"[\s_-]*".join(re.escape(part).replace(r"\*", r"[^\W_]*") for part in parts if part)
+    parts = [part for part in re.split(r"[\s_-]+", _plain(_apart(name))) if part]
+    # A star by itself is a word of its own; else it would stand for nothing, or for a plural.
+    words = [r"[^\W_]+" if part == "*" else re.escape(part).replace(r"\*", r"[^\W_]*") for part in parts]
+    joints = [r"[\s_-]+" if "*" in pair else r"[\s_-]*" for pair in pairwise(parts)]
+    joined = "".join(part for both in zip(words, [*joints, ""], strict=True) for part in both)
     return re.compile(rf"(?<![^\W_]){joined}(?![^\W_])")

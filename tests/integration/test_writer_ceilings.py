@@ -11,7 +11,7 @@ from maos.autonomy import AutonomyLevel
 from maos.errors import EngineFailure, FailureKind
 from maos.narrative import NARRATIVE
 from maos.plans import Plan
-from maos.rules import RuleBook
+from maos.rules import LONGEST_PROSE_BYTES, RuleBook
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from maos.writing import rewritten
@@ -102,6 +102,13 @@ def test_no_step_can_cost_more_than_its_plan_says(seed: int) -> None:
     made = plan()
 
     assert step_ceiling(payload(made, random_figures(seed))) <= planned_ceilings(made, rehearsal=False)["write"]
+
+
+def test_the_longest_rules_are_within_what_a_plan_says() -> None:
+    made, longest = plan(), NO_RULES.model_copy(update={"prose": "x" * LONGEST_PROSE_BYTES})
+    ruled = step_ceiling(payload(made, FIGURES, book=longest))
+
+    assert step_ceiling(payload(made, FIGURES)) < ruled <= planned_ceilings(made, rehearsal=False)["write"]
 
 
 def test_a_rehearsal_costs_nothing() -> None:
