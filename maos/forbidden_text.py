@@ -3,31 +3,31 @@
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import pairwise
 
-# Deeper than any outcome of ours; what lies deeper is read as the text it stands in.
-_DEEPEST = 50
+# JSON in text in JSON: what is wrapped more often is read as the text that it is.
+_MOST_WRAPPINGS = 5
 
 
-def texts_of(value: object, place: str = "", *, depth: int = 0) -> Iterator[tuple[str, str]]:
-    """Return every text in a JSON value with the field it stands in; names within it, and JSON within text, count."""
-    if isinstance(value, str):
-        yield place, value
-        if depth < _DEEPEST and value.lstrip()[:1] in {"{", "[", '"'}:
-            yield from texts_of(_parsed(value), place, depth=depth + 1)
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            # The field that the action itself declares is no text of anybody's.
-            if place:
-                yield place, str(name)
-            yield from texts_of(item, place or str(name), depth=depth + 1)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts_of(item, place, depth=depth + 1)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield place, str(value)
+def texts_of(value: object) -> Iterator[tuple[str, str]]:
+    """Return every text in a JSON object with the field it stands in; names within it, and JSON within text, count."""
+    waiting: list[tuple[str, object, int]] = [("", value, 0)]
+    while waiting:
+        place, item, wrapped = waiting.pop()
+        if isinstance(item, dict):
+            # The names of the object's own fields are the action's; those below them are anybody's.
+            names = [(place, str(name), _MOST_WRAPPINGS) for name in item if place]
+            waiting += [*((place or str(name), part, wrapped) for name, part in reversed(item.items())), *names[::-1]]
+        elif isinstance(item, list | tuple):
+            waiting += [(place, part, wrapped) for part in reversed(item)]
+        elif isinstance(item, str):
+            yield place, item
+            if wrapped < _MOST_WRAPPINGS and item.lstrip()[:1] in {"{", "[", '"'}:
+                waiting.append((place, _parsed(item), wrapped + 1))
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            yield place, str(item)
 
 
 def _parsed(text: str) -> object:
@@ -37,19 +37,21 @@ def _parsed(text: str) -> object:
         return None
 
 
-def words_in(terms: Iterable[str], text: str) -> list[str]:
-    """Return those of the terms that stand in the text as whole words."""
-    plain = _plain(text)
+def words_in(terms: Iterable[str], plain: str) -> list[str]:
+    """Return those of the terms that stand in a plain text as whole words."""
     return [term for term in sorted(terms) if _word(term).search(plain)]
 
 
-def fields_in(names: Iterable[str], text: str) -> list[str]:
+def fields_in(names: Collection[str], text: str) -> list[str]:
     """Return those of the fields whose names stand in the text, in any of the ways in which names are joined."""
-    plain = _plain(_apart(text))
+    if not names:
+        return []
+    plain = plain_of(_apart(text))
     return [name for name in sorted(names) if _field(name).search(plain)]
 
 
-def _plain(text: str) -> str:
+def plain_of(text: str) -> str:
+    """Return a text without what hides a word to a program and not to a person."""
     seen = "".join(sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
     return " ".join(seen.casefold().split())
 
@@ -60,12 +62,12 @@ def _apart(text: str) -> str:
 
 @lru_cache(maxsize=2048)
 def _word(term: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){re.escape(_plain(term))}(?![^\W_])")
+    return re.compile(rf"(?<![^\W_]){re.escape(plain_of(term))}(?![^\W_])")
 
 
 @lru_cache(maxsize=2048)
 def _field(name: str) -> re.Pattern[str]:
-    parts = [part for part in re.split(r"[\s_-]+", _plain(_apart(name))) if part]
+    parts = [part for part in re.split(r"[\s_-]+", plain_of(_apart(name))) if part]
     # A star by itself is a word of its own; else it would stand for nothing, or for a plural.
     words = [r"[^\W_]+" if part == "*" else re.escape(part).replace(r"\*", r"[^\W_]*") for part in parts]
     joints = [r"[\s_-]+" if "*" in pair else r"[\s_-]*" for pair in pairwise(parts)]

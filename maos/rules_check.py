@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from maos.actions import Actions, ActionSpec, JsonObject
 from maos.approvals import ApprovalPolicy
 from maos.effects import EffectKind
-from maos.forbidden_text import fields_in, texts_of, words_in
+from maos.forbidden_text import fields_in, plain_of, texts_of, words_in
 from maos.plans import Plan
 from maos.rules import Rules
 from maos.runs import Run
@@ -48,11 +48,14 @@ def _names_faults(rules: Rules, spec: ActionSpec) -> list[str]:
 def text_faults(rules: Rules, value: JsonObject) -> list[str]:
     """Return the forbidden terms and topics in a JSON object, each with the field it stands in."""
     faults: dict[str, None] = {}
+    if not rules.forbidden_terms and not rules.forbidden_topics:
+        return []
     for place, text in texts_of(value):
-        for term in words_in(rules.forbidden_terms, text):
+        plain = plain_of(text)
+        for term in words_in(rules.forbidden_terms, plain):
             faults[f"{place}: has the forbidden term {term!r}"] = None
         for topic, terms in rules.forbidden_topics.items():
-            for term in words_in(terms, text):
+            for term in words_in(terms, plain):
                 faults[f"{place}: touches the forbidden topic {topic!r} by {term!r}"] = None
     return list(faults)
 

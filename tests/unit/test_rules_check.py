@@ -205,3 +205,13 @@ def test_an_overdue_run_begins_nothing_lets_what_runs_end_and_fails() -> None:
     assert next_move(run, half, ACTIONS, busy=set(), overdue="late").reason == "late"
     assert next_move(run, half, ACTIONS, busy={"b"}, overdue="late").end is None
     assert next_move(run, done, ACTIONS, busy=set(), overdue="late").end is RunStatus.COMPLETED
+
+
+def test_text_that_is_nested_beyond_reason_is_still_read() -> None:
+    deep: JsonObject = {"text": "[" * 20_000 + "falcon"}
+    nested = "[" * 900 + '"project falcon"' + "]" * 900
+
+    assert step_faults(Rules(forbidden_terms=frozenset({"falcon"})), LOOK, deep) == [
+        "parameter text: has the forbidden term 'falcon'"
+    ]
+    assert step_faults(RULES, LOOK, {"text": nested}) == ["parameter text: has the forbidden term 'Project Falcon'"]
