@@ -10,9 +10,8 @@ from console.output import console, print_json, print_rows, table_of
 from console.rules_files import read_document
 from maos.autonomy import AutonomyLevel
 from maos.errors import BadInput
-from maos.plan_view import dollars
 from maos.rules import Rules
-from maos.rules_rehearsal import ActionSummary, Proposal, Rehearsal, rehearsed
+from maos.rules_rehearsal import Proposal, Rehearsal, rehearsed
 from sql.organizations import find_organization
 from sql.session import system_session
 from tasks.catalogue import actions
@@ -64,8 +63,9 @@ def _proposed(file: Path) -> Rules:
 
 
 def _print(found: Rehearsal) -> None:
+    counted = [each.model_dump(mode="json") for each in found.actions]
     total = sum(stake.actions for stake in found.stakes)
-    print_rows([_row(each) for each in found.actions], as_json=False, columns=_ACTIONS, title="past actions")
+    print_rows(counted, as_json=False, columns=_ACTIONS, title="past actions")
     if not total:
         return
     told = [
@@ -74,20 +74,9 @@ def _print(found: Rehearsal) -> None:
         for example in each.examples
     ]
     console().print(table_of(told, columns=_EXAMPLES, title="examples"))
-    stakes = [
-        {**stake.model_dump(), "spent_usd": dollars(stake.spent_usd), "at_most_usd": dollars(stake.at_most_usd)}
-        for stake in found.stakes
-    ]
+    stakes = [stake.model_dump(mode="json") for stake in found.stakes]
     console().print(table_of(stakes, columns=_STAKES, title="money at stake"))
     print_rows([load.model_dump() for load in found.reviewers], as_json=False, columns=_REVIEWERS, title="reviewers")
     if found.nobody_may_decide:
         click.echo(f"{found.nobody_may_decide} would have waited for a decision that nobody here may make.")
     click.echo(f"{total} actions of {found.days} days; those of the column by_plan as their plans had them.")
-
-
-def _row(each: ActionSummary) -> dict[str, object]:
-    return {
-        **each.model_dump(exclude={"examples"}),
-        "spent_usd": dollars(each.spent_usd),
-        "at_most_usd": dollars(each.at_most_usd),
-    }

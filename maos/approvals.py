@@ -230,6 +230,7 @@ def _as_markdown(approval: Approval) -> str:
         "engine": approval.engine.label,
         "cost at most": f"{approval.cost_ceiling_usd.normalize():f} USD",
         "asked by": as_code(approval.initiator),
+        **_deciders_in_words(approval),
         "decide before": f"{approval.expires_at:%Y-%m-%d %H:%M} UTC",
         "approval": as_code(str(approval.id)),
         "digest": as_code(f"{approval.digest[:16]}…"),
@@ -240,6 +241,10 @@ def _as_markdown(approval: Approval) -> str:
 
 def _choices_in_words(approval: Approval) -> dict[str, str]:
     return {"choice, when you approve": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
+
+
+def _deciders_in_words(approval: Approval) -> dict[str, str]:
+    return {"only decided by": as_code(approval.policy.in_words)} if approval.policy.users is not None else {}
 
 
 _RISK_IN_COLOUR: Mapping[RiskLevel, str] = {

@@ -4,6 +4,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
@@ -39,7 +40,7 @@ def _parsed(text: str) -> object:
 
 def words_in(terms: Iterable[str], plain: str) -> list[str]:
     """Return those of the terms that stand in a plain text as whole words."""
-    return [term for term in sorted(terms) if _word(term).search(plain)]
+    return [term for term in sorted(terms) if _stands_in(plain, _word(term))]
 
 
 def fields_in(names: Collection[str], text: str) -> list[str]:
@@ -47,7 +48,7 @@ def fields_in(names: Collection[str], text: str) -> list[str]:
     if not names:
         return []
     plain = plain_of(_apart(text))
-    return [name for name in sorted(names) if _field(name).search(plain)]
+    return [name for name in sorted(names) if _stands_in(plain, _field(name))]
 
 
 def plain_of(text: str) -> str:
@@ -60,16 +61,30 @@ def _apart(text: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
 
 
-@lru_cache(maxsize=2048)
-def _word(term: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![^\W_]){re.escape(plain_of(term))}(?![^\W_])")
+@dataclass(frozen=True)
+class _Sought:
+    """What is looked for: the parts that must stand somewhere, found fast, and how they must stand."""
+
+    parts: tuple[str, ...]
+    form: re.Pattern[str]
+
+
+def _stands_in(plain: str, sought: _Sought) -> bool:
+    return all(part in plain for part in sought.parts) and sought.form.search(plain) is not None
 
 
 @lru_cache(maxsize=2048)
-def _field(name: str) -> re.Pattern[str]:
+def _word(term: str) -> _Sought:
+    plain = plain_of(term)
+    return _Sought((plain,), re.compile(rf"(?<![^\W_]){re.escape(plain)}(?![^\W_])"))
+
+
+@lru_cache(maxsize=2048)
+def _field(name: str) -> _Sought:
     parts = [part for part in re.split(r"[\s_-]+", plain_of(_apart(name))) if part]
     # A star by itself is a word of its own; else it would stand for nothing, or for a plural.
     words = [r"[^\W_]+" if part == "*" else re.escape(part).replace(r"\*", r"[^\W_]*") for part in parts]
     joints = [r"[\s_-]+" if "*" in pair else r"[\s_-]*" for pair in pairwise(parts)]
     joined = "".join(part for both in zip(words, [*joints, ""], strict=True) for part in both)
-    return re.compile(rf"(?<![^\W_]){joined}(?![^\W_])")
+    form = re.compile(rf"(?<![^\W_]){joined}(?![^\W_])")
+    return _Sought(tuple(bit for part in parts for bit in part.split("*") if bit), form)

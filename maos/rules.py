@@ -42,7 +42,7 @@ class _Rule(BaseModel):
 
 
 class Limits(_Rule):
-    """How far one run may go; an empty limit is none."""
+    """How far one run may go; a limit that is left out is none."""
 
     steps: int | None = Field(default=None, ge=1, le=MAX_STEPS)
     parallelism: int | None = Field(default=None, ge=1, le=MAX_PARALLELISM)
@@ -68,7 +68,7 @@ class Approvers(_Rule):
 
 
 class EmailRules(_Rule):
-    """Who may get email: these addresses, and every address of these domains; both empty: anybody."""
+    """Who may get email: these addresses, and every address of these domains; both left out: anybody."""
 
     recipients: frozenset[MailAddress] | None = None
     domains: frozenset[HostName] | None = None
@@ -86,7 +86,7 @@ class EmailRules(_Rule):
 
 
 class WebhookRules(_Rule):
-    """Which hosts may be called; empty: any."""
+    """Which hosts may be called; left out: any."""
 
     hosts: frozenset[HostName] | None = None
 

@@ -4,17 +4,20 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from maos.actions import Actions, JsonObject
 from maos.approvals import ApprovalPolicy
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
+from maos.plan_view import dollars
 from maos.rules import Rules
 from maos.rules_check import limit_faults, policy_of, step_faults, tightened_actions
 
 _MOST_EXAMPLES = 3
+Usd = Annotated[Decimal, PlainSerializer(dollars, return_type=str, when_used="json")]
 
 
 class Verdict(StrEnum):
@@ -88,8 +91,8 @@ class ActionSummary(_Value):
     refused: int
     asked_then: int = Field(description="How often a person was asked when it really happened.")
     by_plan: int = Field(description="How many were judged by the parameters of the plan, before they were final.")
-    spent_usd: Decimal
-    at_most_usd: Decimal
+    spent_usd: Usd
+    at_most_usd: Usd
     examples: tuple[Example, ...]
 
 
@@ -98,8 +101,8 @@ class Stake(_Value):
 
     verdict: Verdict
     actions: int
-    spent_usd: Decimal
-    at_most_usd: Decimal
+    spent_usd: Usd
+    at_most_usd: Usd
 
 
 class Load(_Value):

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State, StateType
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from maos.actions import StepOutcome
+from maos.approvals import approvals_as_markdown
 from maos.effects import Effect, EffectKind
 from maos.errors import BadInput, RulesRefused
 from maos.plans import PlanStep
@@ -163,7 +164,8 @@ def test_an_action_that_asks_first_is_decided_by_those_who_are_named(bench: Benc
     project.say(f"ask_first: {{note_low: {{users: [{OWNER}]}}}}")
     bench.plan(step("a", text="a"))
     beside = bench.run_beside()
-    wait_for(pending)
+    (asked,) = wait_for(pending)
+    assert f"| only decided by | `{OWNER}` |" in approvals_as_markdown([asked], refusal=None)
 
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
     refusal = wait_for(lambda: rows("SELECT gate_refusal FROM orchestrator_runs WHERE gate_refusal IS NOT NULL"))

@@ -77,10 +77,20 @@ def test_a_faulty_document_exits_with_2_and_names_every_fault(tmp_path: Path) ->
 
 
 def test_the_packaged_rules_pass_without_anything_that_runs(tmp_path: Path) -> None:
-    done = maos("check", "deployments/rules/CLAUDE.md", MAOS_HOME=str(tmp_path))
+    packaged = "deployments/rules/CLAUDE.md"
+    done = maos("check", packaged, MAOS_HOME=str(tmp_path), MAOS_RULES_FILE=packaged)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "is accepted; it would change: none" in done.stdout
+
+
+def test_the_example_is_accepted_under_the_packaged_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAOS_RULES_FILE", str(ROOT / "deployments" / "rules" / "CLAUDE.md"))
+    said("set", str(ROOT / "examples" / "rules.md"), "--org", "demo", "--as", OWNER)
+
+    shown = read("show", "--org", "demo")["rules"]
+    assert shown["limits.steps"] == "20"
+    assert shown["stays_inside.patterns"] == "card_number, iban"
 
 
 def test_an_unknown_action_and_a_looser_limit_are_refused_together(tmp_path: Path) -> None:
@@ -231,7 +241,7 @@ def test_a_rehearsal_counts_the_past(history: dict[str, UUID], tmp_path: Path) -
             "asked_then": 2,
             "by_plan": 0,
             "spent_usd": "0",
-            "at_most_usd": "0.00000000",
+            "at_most_usd": "0",
         },
         {
             "action": "write_narrative",
@@ -240,8 +250,8 @@ def test_a_rehearsal_counts_the_past(history: dict[str, UUID], tmp_path: Path) -
             "refused": 0,
             "asked_then": 0,
             "by_plan": 2,
-            "spent_usd": "1.50000000",
-            "at_most_usd": "8.00000000",
+            "spent_usd": "1.5",
+            "at_most_usd": "8",
         },
     ]
     refused = found["actions"][0]["examples"][0]
@@ -251,10 +261,10 @@ def test_a_rehearsal_counts_the_past(history: dict[str, UUID], tmp_path: Path) -
         {"reviewer": OWNER, "may_decide": 3, "share": "2.50", "per_day": "0.08"},
         {"reviewer": "reviewer@demo.example", "may_decide": 1, "share": "0.50", "per_day": "0.02"},
     ]
-    assert [(each["verdict"], each["actions"], Decimal(each["at_most_usd"])) for each in found["stakes"]] == [
-        ("refused", 1, 0),
-        ("waits", 3, 8),
-        ("alone", 0, 0),
+    assert [(each["verdict"], each["actions"], each["at_most_usd"]) for each in found["stakes"]] == [
+        ("refused", 1, "0"),
+        ("waits", 3, "8"),
+        ("alone", 0, "0"),
     ]
 
 
