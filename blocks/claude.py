@@ -14,9 +14,10 @@ from maos.settings import load_settings
 if TYPE_CHECKING:
     # Importing the SDK takes seconds: it is loaded when a client is asked for.
     from anthropic import Anthropic
-    from anthropic.types import RawMessageStreamEvent
+    from anthropic.types import RawMessageStreamEvent, TextBlockParam
 
     WriterEvent: TypeAlias = RawMessageStreamEvent
+    SystemText: TypeAlias = TextBlockParam
 
 ModelAlias = Literal["opus", "sonnet", "haiku"]
 MODELS: dict[ModelAlias, str] = {

@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from console.prefect_environment import point_prefect_at_server
-from maos.errors import BadInput, MaosError, PlanRefused
+from maos.errors import BadInput, MaosError, PlanRefused, RulesRefused
 
 _BAD_INPUT = 2
 _FAILURE = 1
@@ -23,6 +23,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
+    "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
@@ -78,7 +79,7 @@ def main() -> None:
         sys.exit(_BAD_INPUT)
     except click.ClickException as error:
         _complain(error.format_message(), _BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
-    except (BadInput, PlanRefused) as error:
+    except (BadInput, PlanRefused, RulesRefused) as error:
         if debug:
             raise
         _complain(str(error), _BAD_INPUT)

@@ -17,6 +17,7 @@ from maos.plan_graph import mermaid_of, svg_of
 from maos.plan_view import Asking, PlanRow, dollars, plan_rows, total_ceiling
 from maos.plans import Plan
 from maos.requests import RunRequest
+from maos.rules_check import cap_under
 from sql.organizations import find_organization
 from sql.session import system_session
 from tasks.admission import admit
@@ -25,6 +26,7 @@ from tasks.ceilings import planned_ceilings
 from tasks.engines import engines_without_key
 from tasks.entrypoints import ENTRYPOINTS
 from tasks.pictures import png_of
+from tasks.rules import rule_book
 
 _STDOUT = "-"
 _COLUMNS = ("step", "phase", "agent", "engine", "action", "risk", "after", "approvers", "ceiling_usd")
@@ -84,13 +86,14 @@ def _print(made: Plan, request: RunRequest, *, as_json: bool) -> None:
     rehearsal = bool(without_key)
     rows = plan_rows(made, actions(), asking, planned_ceilings(made, rehearsal=rehearsal))
     total = dollars(total_ceiling(rows))
+    cap_usd = cap_under(asking.rules, request.cost_cap_usd)
     if as_json:
         steps = [row.model_dump(mode="json") | {"ceiling_usd": dollars(row.ceiling_usd)} for row in rows]
         facts = {"org": request.org, "title": request.title, "autonomy": asking.autonomy.value, "rehearsal": rehearsal}
-        print_json({**facts, "ceiling_usd": total, "cost_cap_usd": request.cost_cap_usd, "steps": steps})
+        print_json({**facts, "ceiling_usd": total, "cost_cap_usd": cap_usd, "steps": steps})
         return
     console().print(table_of(map(_cells, rows), columns=_COLUMNS, title=f"Plan of {request.title}"))
-    cap = f", capped at {dollars(request.cost_cap_usd)} USD" if request.cost_cap_usd else ""
+    cap = f", capped at {dollars(cap_usd)} USD" if cap_usd else ""
     without = f", rehearsed: {_keyless(without_key)}" if rehearsal else ""
     click.echo(f"At most {total} USD in all{cap}; {asking.autonomy.value}{without}. Nothing was started.")
 
@@ -114,6 +117,7 @@ def _asking_of(request: RunRequest) -> Asking:
         autonomy=stricter(request.autonomy or level, level),
         read_only_exempt=org.read_only_exempt,
         initiator=request.initiator,
+        rules=rule_book(org.id).rules,
     )
 
 

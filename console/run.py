@@ -17,9 +17,11 @@ from maos.errors import BadInput
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
+from maos.rules_check import held_to
 from tasks.admission import admit
 from tasks.catalogue import actions
 from tasks.entrypoints import ENTRYPOINTS, Entrypoint, plan_of
+from tasks.rules import rule_book
 from tasks.runs import retry_of
 
 Command = Callable[..., None]
@@ -162,8 +164,10 @@ def checked_plan(name: str, request: RunRequest) -> Plan:
     Raises:
         BadInput: naming the field, the value and what is allowed.
         PlanRefused: with every fault of the plan.
+        RulesRefused: when there are no rules to check it with.
     """
+    rules = rule_book(admit(request)).rules
     retry = retry_of(request)
     plan = retry.plan if retry else plan_of(name, request)
-    check_plan(plan, actions())
-    return plan
+    check_plan(plan, actions(), rules, cost_cap_usd=request.cost_cap_usd)
+    return held_to(plan, rules)

@@ -11,15 +11,18 @@ from console.ids import run_id_of
 from console.output import console, print_json
 from console.prefect_api import require_server, resume, run_page, start_run
 from maos.errors import BadInput
+from maos.plan_check import check_plan
 from maos.requests import RetryOf, RunRequest
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from tasks.admission import admit
 from tasks.cancellation import cancel_run
+from tasks.catalogue import actions
 from tasks.entrypoints import ENTRYPOINTS
 from tasks.holds import hold_run, release_run
 from tasks.ledger import find_run
 from tasks.retries import plan_retry
+from tasks.rules import rule_book
 
 _PERSON = click.option("--as", "person", required=True, metavar="EMAIL", help="Who asks for it.")
 
@@ -94,7 +97,9 @@ def retry(run_id: str, person: str, from_step: str | None, wait: bool, as_json: 
     parent = _run_of(run_id)
     entrypoint = ENTRYPOINTS[parent.entrypoint]
     request = _retry_request(parent, entrypoint.request, _email(person), from_step)
-    planned = plan_retry(RetryOf(run=parent.id, from_step=from_step), request, admit(request))
+    org_id = admit(request)
+    planned = plan_retry(RetryOf(run=parent.id, from_step=from_step), request, org_id)
+    check_plan(planned.plan, actions(), rule_book(org_id).rules, cost_cap_usd=request.cost_cap_usd)
     new_id = start_run(entrypoint.deployment, request)
     _say(new_id, parent, planned.reused, planned.redone, as_json=as_json)
     if wait:

@@ -1,5 +1,6 @@
 """The one executor of plans, called by every entrypoint in its own flow run."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,11 +11,20 @@ from prefect.states import Cancelled, Completed
 
 from flows.approvals import read_answer, wait_for_decisions, wait_while_held
 from flows.drifts import settle_drift
-from maos.errors import ApprovalInvalid, EngineFailure, InputMismatch, LeaseLost, RunFailed, StackError
+from maos.errors import (
+    ApprovalInvalid,
+    EngineFailure,
+    InputMismatch,
+    LeaseLost,
+    PolicyViolation,
+    RunFailed,
+    StackError,
+)
 from maos.frontier import Move, next_move
 from maos.plan_looks import looks_of
 from maos.plans import PlanStep
 from maos.requests import RunRequest
+from maos.rules_check import overdue, tightened_actions
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
 from tasks.admission import admit
@@ -28,6 +38,7 @@ from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
 from tasks.options import retry_options
 from tasks.plan_artifacts import PlanPicture, show_plan
+from tasks.rules import rule_book
 from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
 from tasks.steps import StepOrder
 
@@ -60,7 +71,7 @@ def _conduct(entrypoint: str, request: RunRequest) -> End:
     with holding(run):
         if known is None:
             label_run(run)
-            show_plan(run)
+            show_plan(run, rule_book(run.org_id).rules)
             return execute_plan(run)
         run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
         run, refusal = settle_drift(run)
@@ -80,9 +91,11 @@ def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
     picture = PlanPicture(run)
+    rules = rule_book(run.org_id).rules
     while True:
         run, ledger = survey(run)
-        move = next_move(run, ledger, actions(), busy=flights.keys())
+        specs, late = tightened_actions(actions(), rules), overdue(rules, run, datetime.now(UTC))
+        move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late)
         if move.end:
             picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
@@ -93,19 +106,19 @@ def execute_plan(run: Run) -> End:
         for step in move.start:
             flights[step.id] = _start(run, step, ledger)
         picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=bool(move.hold or move.wait_for))
-        if move.hold:
-            run = wait_while_held(run)
-        elif move.wait_for:
-            run = wait_for_decisions(run, move.wait_for)
-        elif flights and not move.open_gates:
-            _land_one(run, flights)
+        if move.hold or move.wait_for:
+            run = wait_while_held(run) if move.hold else wait_for_decisions(run, move.wait_for)
+            rules = rule_book(run.org_id).rules
+        elif flights and not move.open_gates and _land_one(run, flights):
+            # A step needs another approval than it has: its rules are others than those read here.
+            rules = rule_book(run.org_id).rules
 
 
 def _open_gates(run: Run, move: Move) -> None:
     for step in move.open_gates:
         try:
             open_gate(run, step.id)
-        except (InputMismatch, EngineFailure) as error:
+        except (InputMismatch, EngineFailure, PolicyViolation) as error:
             # What nobody can be shown, nobody can approve.
             settle_failure(run, step.id, error)
 
@@ -125,7 +138,8 @@ def _edge(task_run_id: UUID | None) -> State[Any]:
     return state
 
 
-def _land_one(run: Run, flights: dict[str, Flight]) -> None:
+def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
+    """Wait for a step; return whether its approval does not cover what would run."""
     landed = next(as_completed(list(flights.values())))
     step_id = next(name for name, flight in flights.items() if flight is landed)
     del flights[step_id]
@@ -137,8 +151,10 @@ def _land_one(run: Run, flights: dict[str, Flight]) -> None:
         raise error
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
-    elif isinstance(error, BaseException):
+        return True
+    if isinstance(error, BaseException):
         settle_failure(run, step_id, error)
+    return False
 
 
 def _end(run: Run, move: Move) -> End:

@@ -73,13 +73,26 @@ _CHOICES: dict[ApprovalKind, tuple[str, ...]] = {
 WHOLE_RUN = "(run)"
 
 
+class DecidingRole(StrEnum):
+    """A role in an organisation that may decide approvals."""
+
+    OWNER = "owner"
+    REVIEWER = "reviewer"
+
+
 class ApprovalPolicy(BaseModel):
     """Who may decide: copied onto each approval, so that a later change never weakens an open one."""
 
     model_config = ConfigDict(frozen=True)
 
-    roles: frozenset[str] = frozenset({"owner", "reviewer"})
+    roles: frozenset[str] = frozenset(DecidingRole)
+    users: frozenset[str] | None = Field(default=None, description="Where people are named, only they.")
     self_approval: bool = False
+
+    @property
+    def in_words(self) -> str:
+        """Whom it takes."""
+        return _listed(self.users if self.users is not None else self.roles)
 
 
 class Approval(BaseModel):
@@ -164,6 +177,8 @@ def refusal_of(approval: Approval, request: DecisionRequest, *, roles: Set[str],
         return f"{request.reviewer} is not a member of this organisation"
     if not roles & approval.policy.roles:
         return f"{request.reviewer} has role {_listed(roles)}; deciding takes {_listed(approval.policy.roles)}"
+    if approval.policy.users is not None and request.reviewer not in approval.policy.users:
+        return f"{request.reviewer} may not decide this; deciding takes {_listed(approval.policy.users) or 'nobody'}"
     if request.reviewer == approval.initiator and not approval.policy.self_approval:
         return f"{request.reviewer} started the run and may not decide its approvals"
     if request.code:
@@ -215,6 +230,7 @@ def _as_markdown(approval: Approval) -> str:
         "engine": approval.engine.label,
         "cost at most": f"{approval.cost_ceiling_usd.normalize():f} USD",
         "asked by": as_code(approval.initiator),
+        **_deciders_in_words(approval),
         "decide before": f"{approval.expires_at:%Y-%m-%d %H:%M} UTC",
         "approval": as_code(str(approval.id)),
         "digest": as_code(f"{approval.digest[:16]}…"),
@@ -227,6 +243,10 @@ def _choices_in_words(approval: Approval) -> dict[str, str]:
     return {"choice, when you approve": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
 
 
+def _deciders_in_words(approval: Approval) -> dict[str, str]:
+    return {"only decided by": as_code(approval.policy.in_words)} if approval.policy.users is not None else {}
+
+
 _RISK_IN_COLOUR: Mapping[RiskLevel, str] = {
     RiskLevel.LOW: "🟢 low",
     RiskLevel.MEDIUM: "🟡 medium",
@@ -236,4 +256,4 @@ _RISK_IN_COLOUR: Mapping[RiskLevel, str] = {
 
 
 def _listed(names: Set[str]) -> str:
-    return " or ".join(sorted(names))
+    return " or ".join(sorted(map(str, names)))

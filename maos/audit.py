@@ -12,13 +12,14 @@ GENESIS_HASH = "0" * 64
 
 
 class AuditEvent(BaseModel):
-    """Something that happened in a run, as an auditor reads it."""
+    """Something that happened in a run or to an organisation, as an auditor reads it."""
 
     model_config = ConfigDict(frozen=True)
 
     event: str
     actor: str
-    run_id: UUID
+    # None: it happened in no run, such as a change of the organisation's rules.
+    run_id: UUID | None
     step_id: str | None = None
     action: str | None = None
     risk: RiskLevel | None = None

@@ -4,6 +4,8 @@ MaosError
 ├── BadInput               a value somebody gave: field, value, allowed (exit code 2)
 ├── PolicyViolation        a rule says no; never retried
 │   ├── PlanRefused        every fault of a plan at once
+│   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
+│   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
 ├── ApprovalInvalid        what was approved is not what would run; opens a new gate
@@ -52,6 +54,30 @@ class PlanRefused(PolicyViolation):
 
     def __str__(self) -> str:
         return "the plan is refused: " + "; ".join(self.faults)
+
+
+class RulesRefused(PolicyViolation):
+    """A document of rules cannot be read or accepted; every fault is named."""
+
+    def __init__(self, source: str, faults: Sequence[str]) -> None:
+        super().__init__(source, tuple(faults))
+        self.source = source
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return f"the rules in {self.source} are refused: " + "; ".join(self.faults)
+
+
+class RuleBroken(PolicyViolation):
+    """A step with its final parameters breaks rules; every fault is named."""
+
+    def __init__(self, step_id: str, faults: Sequence[str]) -> None:
+        super().__init__(step_id, tuple(faults))
+        self.step_id = step_id
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return f"step {self.step_id!r} breaks the rules: " + "; ".join(self.faults)
 
 
 class UnpricedModel(PolicyViolation):

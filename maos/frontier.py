@@ -30,7 +30,7 @@ class Move(BaseModel):
     reason: str | None = None
 
 
-def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str]) -> Move:
+def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], overdue: str | None = None) -> Move:
     """Decide what happens next.
 
     A step that failed for good or was rejected ends the run, once nothing is under way, unless its policy says
@@ -38,9 +38,10 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str]) -> 
 
     Args:
         busy: steps that are under way in this process.
+        overdue: why nothing more may begin, where the run has taken too long.
     """
     view = _View(run, ledger, actions)
-    if stopped := _stopped(view, busy):
+    if stopped := _stopped(view, busy) or _out_of_time(view, overdue):
         return Move() if busy else stopped
     if run.held_by:
         return Move(hold=not busy)
@@ -138,6 +139,12 @@ def _stopped(view: _View, busy: Set[str]) -> Move | None:
         if step.on_reject is OnReject.STOP and (refusal := view.refusal(step)):
             return Move(end=RunStatus.CANCELLED, reason=refusal)
     return None
+
+
+def _out_of_time(view: _View, overdue: str | None) -> Move | None:
+    if overdue is None or all(map(view.is_settled, view.run.plan.steps)):
+        return None
+    return Move(end=RunStatus.FAILED, reason=overdue)
 
 
 def _doomed(view: _View) -> dict[str, str]:

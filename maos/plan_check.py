@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -12,10 +13,15 @@ from maos.errors import PlanRefused
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields
+from maos.rules import Rules
+from maos.rules_check import plan_faults
 
 
-def check_plan(plan: Plan, actions: Actions) -> None:
+def check_plan(plan: Plan, actions: Actions, rules: Rules, *, cost_cap_usd: Decimal | None = None) -> None:
     """Refuse a plan that breaks a rule.
+
+    Args:
+        cost_cap_usd: what its run is asked to cost at most, if anything was asked.
 
     Raises:
         PlanRefused: with every fault, not the first.
@@ -24,12 +30,13 @@ def check_plan(plan: Plan, actions: Actions) -> None:
         *_structure_faults(plan),
         *(fault for step in plan.steps for fault in _step_faults(step, actions)),
         *(fault for step in plan.steps for fault in _binding_faults(step, plan, actions)),
+        *plan_faults(rules, plan, actions, cost_cap_usd=cost_cap_usd),
     ]
     if faults:
         raise PlanRefused(faults)
 
 
-def extended_plan(plan: Plan, proposed: Sequence[JsonObject], actions: Actions) -> Plan:
+def extended_plan(plan: Plan, proposed: Sequence[JsonObject], actions: Actions, rules: Rules) -> Plan:
     """Return the next revision of a plan with the steps that an outcome proposes.
 
     Raises:
@@ -47,7 +54,7 @@ def extended_plan(plan: Plan, proposed: Sequence[JsonObject], actions: Actions) 
     if faults:
         raise PlanRefused(faults)
     extended = plan.extended(steps)
-    check_plan(extended, actions)
+    check_plan(extended, actions, rules)
     return extended
 
 

@@ -6,12 +6,13 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
-from maos.approvals import ApprovalPolicy
 from maos.autonomy import AutonomyLevel, needs_approval
 from maos.engines import EngineType
 from maos.plan_layout import layers_of
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel
+from maos.rules import Rules
+from maos.rules_check import policy_of, tightened_actions
 
 
 class Asking(BaseModel):
@@ -22,6 +23,7 @@ class Asking(BaseModel):
     autonomy: AutonomyLevel = Field(description="The stricter one of the organisation and the request.")
     read_only_exempt: bool
     initiator: str
+    rules: Rules
 
 
 class PlanRow(BaseModel):
@@ -47,8 +49,9 @@ def plan_rows(plan: Plan, actions: Actions, asking: Asking, ceilings: Mapping[st
         ceilings: the most that a step can cost, for each that costs anything.
     """
     phases = list(dict.fromkeys(step.phase for step in plan.steps))
+    specs = tightened_actions(actions, asking.rules)
     return tuple(
-        _row(step, actions[step.action], asking, ceilings.get(step.id, Decimal(0)))
+        _row(step, specs[step.action], asking, ceilings.get(step.id, Decimal(0)))
         for layer in layers_of(plan)
         for step in sorted(layer, key=lambda step: phases.index(step.phase))
     )
@@ -73,7 +76,7 @@ def _row(step: PlanStep, spec: ActionSpec, asking: Asking, ceiling: Decimal) -> 
         action=step.action,
         risk=spec.risk,
         after=tuple(sorted(step.depends_on)),
-        approvers=_approvers(asking) if _is_asked(spec, asking) else "",
+        approvers=_approvers(spec, asking) if _is_asked(spec, asking) else "",
         ceiling_usd=ceiling,
     )
 
@@ -84,7 +87,6 @@ def _is_asked(spec: ActionSpec, asking: Asking) -> bool:
     )
 
 
-def _approvers(asking: Asking) -> str:
-    policy = ApprovalPolicy()
-    roles = " or ".join(sorted(policy.roles))
-    return roles if policy.self_approval else f"{roles}, not {asking.initiator}"
+def _approvers(spec: ActionSpec, asking: Asking) -> str:
+    policy = policy_of(asking.rules, spec.name)
+    return policy.in_words if policy.self_approval else f"{policy.in_words}, not {asking.initiator}"

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     recovery_attempts: int = Field(
         default=3, ge=0, description="How often a run whose process died is taken up again by itself."
     )
+    rules_file: Path = Field(
+        default=Path(__file__).parent.parent / "deployments" / "rules" / "CLAUDE.md",
+        description="The project's rules, which every plan is checked against; organisations can only tighten them.",
+    )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
     )

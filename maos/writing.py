@@ -15,10 +15,11 @@ LONGEST_FAULTS_BYTES = 8000
 
 
 class Prompt(BaseModel):
-    """A request to the writer: who it is, what it shall do, and the schema its answer must fit."""
+    """A request to the writer: what rules hold, who it is, what it shall do, and the schema its answer must fit."""
 
     model_config = ConfigDict(frozen=True)
 
+    rules: str = ""
     system: str
     user: str
     answer: type[BaseModel]
@@ -28,6 +29,11 @@ class Prompt(BaseModel):
 def spoken_as(persona: str, prompt: Prompt) -> Prompt:
     """Return the prompt as an agent is told it who is somebody."""
     return prompt.model_copy(update={"system": f"{persona}\n\n{prompt.system}"}) if persona else prompt
+
+
+def governed_by(rules: str, prompt: Prompt) -> Prompt:
+    """Return the prompt as it is told under the rules of the house."""
+    return prompt.model_copy(update={"rules": rules})
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class WritingAction:
     review: Callable[[JsonObject, Mapping[str, JsonObject]], list[str]]
     # The deterministic answer of a run without a key.
     rehearse: Callable[[BaseModel, Mapping[str, JsonObject]], JsonObject]
-    # What it can cost is known before its inputs are: a longer prompt is refused, be it the first or the rewrite.
+    # What it can cost is known before its inputs are: a longer prompt is refused, be it the first or the rewrite. The
+    # rules count as well, at most `maos.rules.LONGEST_PROSE_BYTES` of it.
     longest_prompt_bytes: int
     longest_answer_tokens: int = ANSWER_TOKENS
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, literal, text, tuple_, update
+from sqlalchemy import ColumnElement, func, literal, text, tuple_, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
@@ -48,14 +48,23 @@ def _run_of(row: OrchestratorRun, org: Organization) -> Run:
     return Run(**others, **row.model_dump(include=Run.model_fields.keys() - others.keys()))
 
 
-def set_status(run_id: UUID, status: RunStatus, *, session: Session) -> None:
-    """Give a run a status that does not end it."""
-    _update(run_id, session=session, status=status)
+def wake(run_id: UUID, *, session: Session) -> None:
+    """Note that a run goes on, and how long it has waited if it did."""
+    _update(run_id, session=session, status=RunStatus.EXECUTING, waited_seconds=_waited_until_now(), paused_at=None)
 
 
 def pause(run_id: UUID, gate_kind: GateKind, *, session: Session) -> None:
-    """Note that a run waits, and what its form shows."""
-    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind)
+    """Note that a run waits, since when, and what its form shows."""
+    # A process that comes by again to read the answer finds it waiting already.
+    since = func.coalesce(OrchestratorRun.paused_at, utc_now())
+    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind, paused_at=since)
+
+
+def _waited_until_now() -> ColumnElement[float]:
+    """Return what a run has waited in all: what it waits since its pause, or its end, is added."""
+    since = func.coalesce(OrchestratorRun.paused_at, OrchestratorRun.completed_at, utc_now())
+    more = func.greatest(0, func.extract("epoch", literal(utc_now()) - since))
+    return col(OrchestratorRun.waited_seconds) + more
 
 
 def reopen(run_id: UUID, *, session: Session) -> None:
@@ -72,6 +81,8 @@ def reopen(run_id: UUID, *, session: Session) -> None:
         gate_refusal=None,
         recoveries=0,
         error_summary=None,
+        waited_seconds=_waited_until_now(),
+        paused_at=None,
         completed_at=None,
     )
 

@@ -84,6 +84,8 @@ class OrchestratorRun(SQLModel, table=True):
     recoveries: int = 0
     held_by: str | None = Field(default=None, sa_type=Text)
     held_at: datetime | None = Field(default=None, sa_type=_TIME)
+    paused_at: datetime | None = Field(default=None, sa_type=_TIME)
+    waited_seconds: float = 0.0
     pins: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     parent_run_id: UUID | None = None
     budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
@@ -278,7 +280,7 @@ class AuditRow(SQLModel, table=True):
     recorded_at: datetime = Field(primary_key=True, sa_type=_TIME)
     event: str = Field(sa_type=Text)
     actor: str = Field(sa_type=Text)
-    run_id: UUID
+    run_id: UUID | None = None
     step_id: str | None = Field(default=None, sa_type=Text)
     action: str | None = Field(default=None, sa_type=Text)
     risk: str | None = Field(default=None, sa_type=Text)

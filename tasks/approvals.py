@@ -1,6 +1,6 @@
 """Asking for an approval, and the one function that decides one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,6 +24,7 @@ from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.errors import DecisionRefused
 from maos.risk import RiskLevel
+from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, organizations, runs
@@ -44,6 +45,7 @@ def open_gate(run: Run, step_id: str) -> None:
 
     Raises:
         InputMismatch: when what the step reads does not fit what it needs.
+        RuleBroken: when the rules forbid it: what nobody may do, nobody is asked about.
     """
     payload = payload_of(run, step_id)
     write_gate(run, _row_of(payload, _preview(payload)))
@@ -99,6 +101,7 @@ def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
             payload=payload.content,
             risk=payload.spec.risk,
             cost_ceiling_usd=step_ceiling(payload),
+            policy=policy_of(payload.book.rules, payload.step.action),
         ),
     )
 
@@ -116,6 +119,7 @@ class Question:
     risk: RiskLevel
     cost_ceiling_usd: Decimal = Decimal(0)
     kind: ApprovalKind = ApprovalKind.ACTION
+    policy: ApprovalPolicy = field(default_factory=ApprovalPolicy)
 
 
 def approval_row(run: Run, question: Question) -> AgentPendingAction:
@@ -133,7 +137,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         digest=digest_of(question.payload),
         risk=question.risk,
         cost_ceiling_usd=question.cost_ceiling_usd,
-        policy=ApprovalPolicy().model_dump(mode="json"),
+        policy=question.policy.model_dump(mode="json"),
         initiator_id=run.initiator,
         started_at=now,
         expires_at=now + EXPIRES_AFTER[question.risk],

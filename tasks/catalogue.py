@@ -8,6 +8,7 @@ from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.narrative import NARRATIVE
+from maos.rules import RuleBook
 from maos.writing import WritingAction
 from tasks.code import code_digest
 from tasks.services import aggregate, charts, checkpoint, email, profile, publish, webhook
@@ -26,8 +27,13 @@ def actions() -> Actions:
     return services | {name: writing.spec for name, writing in WRITING.items()} | IMAGES
 
 
-def rules_digest(names: Iterable[str]) -> str:
-    """Return the digest of what decides who waits for these actions: their risk and the autonomy table."""
+def rules_digest(names: Iterable[str], book: RuleBook) -> str:
+    """Return the digest of what decides over these actions: the rule book, their risk and the autonomy table."""
+    return digest_of({"book": book.digest, "risk": risk_digest(names)})
+
+
+def risk_digest(names: Iterable[str]) -> str:
+    """Return the digest of what the code itself says of who waits for these actions."""
     specs = actions()
     risks = {name: _risk_facts(specs[name]) for name in names if name in specs}
     return digest_of({"actions": risks, "autonomy": autonomy_table()})

@@ -11,7 +11,8 @@ from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from maos.plans import Plan, PlanStep
 from maos.pricing import ceiling_of
-from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, longest_form, rewritten, spoken_as
+from maos.rules_check import text_faults
+from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, governed_by, longest_form, rewritten, spoken_as
 from tasks.attempts import Attempt
 from tasks.catalogue import WRITING
 from tasks.engines import writer_engine
@@ -100,7 +101,8 @@ def _calls(step: PlanStep) -> int:
 
 def _prompt(action: WritingAction, payload: Payload, engine: ClaudeEngine) -> Prompt:
     parameters = payload.spec.parameters.model_validate(payload.parameters)
-    prompt = spoken_as(payload.step.agent.persona, action.prompt(parameters, payload.inputs))
+    asked = spoken_as(payload.step.agent.persona, action.prompt(parameters, payload.inputs))
+    prompt = governed_by(payload.book.prose, asked)
     _check_size(action, size=sent_bytes(engine, longest_form(prompt)), answer_tokens=prompt.max_output_tokens)
     return prompt
 
@@ -116,5 +118,5 @@ def _check_size(action: WritingAction, *, size: int, answer_tokens: int) -> None
 
 
 def _check(action: WritingAction, payload: Payload, answer: JsonObject) -> None:
-    if faults := action.review(answer, payload.inputs):
+    if faults := [*action.review(answer, payload.inputs), *text_faults(payload.book.rules, answer)]:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "\n".join(faults))

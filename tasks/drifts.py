@@ -15,6 +15,7 @@ from tasks.ledger import reread
 from tasks.outages import outlasting
 from tasks.pinning import pin, pins_of
 from tasks.revisions import revise
+from tasks.rules import rule_book
 
 
 def decision_on(drift: Drift, run: Run, ledger: Ledger) -> Approval | None:
@@ -75,7 +76,7 @@ def _consume(run: Run, decision: Approval) -> None:
 def _payload(drift: Drift, run: Run) -> dict[str, object]:
     return {
         "pinned": dict(run.pins),
-        "now": pins_of(run.plan),
+        "now": pins_of(run.plan, rule_book(run.org_id)),
         "plan_digest": run.plan.digest,
         "rebuilt_plan_digest": drift.rebuilt.digest if drift.rebuilt else None,
         "changed": [*drift.changed, *drift.steps],

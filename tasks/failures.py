@@ -10,6 +10,8 @@ from maos.errors import (
     InputMismatch,
     MaosError,
     PolicyViolation,
+    RuleBroken,
+    RulesRefused,
     is_retryable,
 )
 from maos.frontier import has_failed
@@ -45,6 +47,12 @@ def error_for_clients(error: BaseException | None) -> str:
         return f"the engine did not deliver ({error.kind.value.replace('_', ' ')})"
     if isinstance(error, BudgetExceeded):
         return f"it could cost {error.needed} USD; the {error.scope} budget has {error.left} USD left"
+    if isinstance(error, RuleBroken):
+        # Where, not what: a fault may name an address, a host or a word that clients must not read.
+        places = dict.fromkeys(fault.partition(":")[0] for fault in error.faults if fault.startswith("parameter "))
+        return f"the rules refuse it ({', '.join(places)})" if places else "the rules refuse it"
+    if isinstance(error, RulesRefused):
+        return "its rules cannot be read"
     if isinstance(error, MaosError):
         return str(error)
     return f"the service failed ({type(error).__name__})"

@@ -9,19 +9,22 @@ from pydantic import TypeAdapter, ValidationError
 from maos.actions import ActionSpec, JsonObject
 from maos.approvals import approval_payload
 from maos.canonical import digest_of
-from maos.errors import InputMismatch
+from maos.errors import InputMismatch, RuleBroken
 from maos.frontier import is_guarded
 from maos.plans import PlanStep
 from maos.references import resolve, source_of
 from maos.rendering import rendered
+from maos.rules import RuleBook
+from maos.rules_check import step_faults, tightened_actions
 from maos.runs import Run
 from tasks.catalogue import actions, rules_digest
 from tasks.ledger import outputs_of
+from tasks.rules import rule_book
 
 
 @dataclass(frozen=True)
 class Payload:
-    """A step with its final parameters and bound inputs, and the digest a reviewer approves."""
+    """A step with its final parameters, bound inputs and rules, and the digest a reviewer approves."""
 
     run: Run
     step: PlanStep
@@ -29,6 +32,7 @@ class Payload:
     parameters: JsonObject
     inputs: Mapping[str, Any]
     content: JsonObject
+    book: RuleBook
 
     @property
     def digest(self) -> str:
@@ -51,20 +55,24 @@ def payload_of(run: Run, step_id: str) -> Payload:
 
     Raises:
         InputMismatch: when what it reads does not fit what it needs.
+        RuleBroken: when the rules forbid it with the parameters that it has now.
     """
+    book = rule_book(run.org_id)
     step = run.plan.step(step_id)
-    spec = actions()[step.action]
+    spec = tightened_actions(actions(), book.rules)[step.action]
     inputs = _inputs_of(run, step, spec)
     parameters = _parameters_of(step, spec, inputs)
+    if faults := step_faults(book.rules, spec, parameters):
+        raise RuleBroken(step_id, faults)
     content = approval_payload(
         step,
         parameters=parameters,
         inputs=inputs,
         plan_digest=run.plan.digest_for(step_id),
-        # The rules as they are now: a change of risk or autonomy between approval and execution asks again.
-        rules_digest=rules_digest([step.action]),
+        # The rules as they are now: a change of them between approval and execution asks again.
+        rules_digest=rules_digest([step.action], book),
     )
-    return Payload(run=run, step=step, spec=spec, parameters=parameters, inputs=inputs, content=content)
+    return Payload(run=run, step=step, spec=spec, parameters=parameters, inputs=inputs, content=content, book=book)
 
 
 def _inputs_of(run: Run, step: PlanStep, spec: ActionSpec) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from maos.plan_graph import svg_of
 from maos.plan_looks import StepLook
 from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Plan
+from maos.rules import Rules
 from maos.runs import Run
 from tasks.catalogue import actions
 from tasks.ceilings import planned_ceilings
@@ -25,9 +26,9 @@ _SHORTEST_PAUSE_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE_SECONDS = 30.0
 
 
-def show_plan(run: Run) -> None:
+def show_plan(run: Run, rules: Rules) -> None:
     """Publish the plan as a table."""
-    asking = Asking(autonomy=run.autonomy, read_only_exempt=run.read_only_exempt, initiator=run.initiator)
+    asking = Asking(autonomy=run.autonomy, read_only_exempt=run.read_only_exempt, initiator=run.initiator, rules=rules)
     rows = plan_rows(run.plan, actions(), asking, planned_ceilings(run.plan, rehearsal=run.rehearsal))
     cells = [
         row.model_dump(mode="json", exclude={"after", "ceiling_usd"})

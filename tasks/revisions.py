@@ -27,7 +27,7 @@ def append_steps(payload: Payload, proposed: Sequence[JsonObject], *, session: S
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, f"action {payload.step.action!r} may not add steps")
     # As it is now: another outcome may have added to it since this step began.
     run = runs.find_run(payload.run.id, session=session) or payload.run
-    plan = extended_plan(run.plan, proposed, actions())
+    plan = extended_plan(run.plan, proposed, actions(), payload.book.rules)
     reason = f"step {payload.step.id!r} proposed {len(proposed)} steps"
     revise(run, plan, Origin(reason, payload.step.id), actor=payload.step.agent.name, session=session)
 

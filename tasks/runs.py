@@ -1,6 +1,6 @@
 """Opening a run in the ledger, taking it up again, and giving it its end."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from prefect import task
@@ -15,6 +15,8 @@ from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.redaction import for_clients
 from maos.requests import RunRequest
+from maos.rules import RuleBook
+from maos.rules_check import cap_under, held_to
 from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
@@ -32,6 +34,7 @@ from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
 from tasks.pinning import code_version, pins_of
 from tasks.retries import Retry, copy_files, plan_retry, reuse_outcomes
+from tasks.rules import rule_book
 from tasks.steps import folder_of
 
 
@@ -52,15 +55,17 @@ def open_run(run_id: UUID, opening: Opening) -> None:
     Raises:
         BadInput: when organisation, initiator, autonomy or the run to retry are not acceptable.
         PlanRefused: with every fault of the plan.
+        RulesRefused: when there are no rules to check it with.
         LeaseLost: when another process has opened the run.
     """
     request = opening.request
     org_id = admit(request)
-    check_plan(opening.plan, actions())
+    book = rule_book(org_id)
+    check_plan(opening.plan, actions(), book.rules, cost_cap_usd=request.cost_cap_usd)
     if opening.retry:
         copy_files(opening.retry, folder_of(request.org, run_id))
     try:
-        _write_run(run_id, org_id, opening)
+        _write_run(run_id, org_id, replace(opening, plan=held_to(opening.plan, book.rules)), book)
     except IntegrityError:
         if find_run(run_id) is None:
             raise
@@ -68,13 +73,14 @@ def open_run(run_id: UUID, opening: Opening) -> None:
 
 
 @outlasting
-def _write_run(run_id: UUID, org_id: UUID, opening: Opening) -> None:
+def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> None:
     request, plan = opening.request, opening.plan
+    cap = cap_under(book.rules, request.cost_cap_usd)
     with org_session(org_id) as session:
         org = organizations.find_organization(request.org, session=session)
         if org is None:
             raise BadInput("org", request.org, "an organisation that exists")
-        session.add(_row_of(run_id, opening, org))
+        session.add(_row_of(run_id, opening, org, book))
         session.flush()
         leases.take_lease(run_id, LEASE, session=session)
         reason = "as requested"
@@ -82,8 +88,8 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening) -> None:
             reason = f"retry of run {opening.retry.parent.id}"
             reuse_outcomes(opening.retry, run, session=session)
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
-        if request.cost_cap_usd is not None:
-            budgets.add_run_cap(run_id, request.cost_cap_usd, org_id=org_id, session=session)
+        if cap is not None:
+            budgets.add_run_cap(run_id, cap, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {request.title}"
         event = AuditEvent(
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
@@ -91,7 +97,7 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening) -> None:
         audit.append_audit(event, org_id=org_id, session=session)
 
 
-def _row_of(run_id: UUID, opening: Opening, org: Organization) -> OrchestratorRun:
+def _row_of(run_id: UUID, opening: Opening, org: Organization, book: RuleBook) -> OrchestratorRun:
     request, plan, retry = opening.request, opening.plan, opening.retry
     return OrchestratorRun(
         id=run_id,
@@ -103,16 +109,16 @@ def _row_of(run_id: UUID, opening: Opening, org: Organization) -> OrchestratorRu
         origin_type="plan",
         plan=plan.model_dump(mode="json"),
         plan_digest=plan.digest,
-        rules_digest=rules_digest(sorted({step.action for step in plan.steps})),
+        rules_digest=rules_digest(sorted({step.action for step in plan.steps}), book),
         code_version=code_version(),
-        pins=pins_of(plan),
+        pins=pins_of(plan, book),
         prompt_inputs=request.model_dump(mode="json"),
         autonomy=stricter(request.autonomy or AutonomyLevel(org.autonomy), AutonomyLevel(org.autonomy)),
         # What is reused decides: rehearsed and real outcomes must not mix.
         rehearsal=retry.parent.rehearsal if retry and retry.reused else bool(engines_without_key(plan)),
         status=RunStatus.EXECUTING,
         parent_run_id=retry.parent.id if retry else None,
-        budget_cap_usd=request.cost_cap_usd,
+        budget_cap_usd=cap_under(book.rules, request.cost_cap_usd),
     )
 
 
@@ -133,7 +139,7 @@ def wake_run(run: Run) -> Run:
         if run.status.ended:
             runs.reopen(run.id, session=session)
         else:
-            runs.set_status(run.id, RunStatus.EXECUTING, session=session)
+            runs.wake(run.id, session=session)
     return reread(run.id, run.org_id, run.epoch)
 
 

@@ -27,6 +27,7 @@ def take_up(order: StepOrder) -> Payload:
 
     Raises:
         InputMismatch: when what it reads does not fit what it needs.
+        RuleBroken: when the rules forbid it.
         LeaseLost: when another process has taken the run up.
     """
     return payload_of(reread(order.run_id, order.org_id, order.epoch), order.step_id)

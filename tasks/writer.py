@@ -17,7 +17,7 @@ from maos.usage import Receipt, TokenUsage
 from maos.writing import Prompt
 
 if TYPE_CHECKING:
-    from blocks.claude import WriterEvent
+    from blocks.claude import SystemText, WriterEvent
 
 # Thinking is on by default and counts against the output limit; putting given figures into words needs little of it.
 _EFFORT: Literal["low"] = "low"
@@ -60,8 +60,8 @@ def call_writer(engine: ClaudeEngine, prompt: Prompt, progress: Callable[[str], 
 
 
 def sent_bytes(engine: ClaudeEngine, prompt: Prompt) -> int:
-    """Return the UTF-8 bytes of everything that a prompt sends: system, user and schema."""
-    sent = (prompt.system, prompt.user, json.dumps(engine.schema_of(prompt.answer)))
+    """Return the UTF-8 bytes of everything that a prompt sends: rules, system, user and schema."""
+    sent = (prompt.rules, prompt.system, prompt.user, json.dumps(engine.schema_of(prompt.answer)))
     return sum(len(text.encode()) for text in sent)
 
 
@@ -136,7 +136,7 @@ def _write(engine: ClaudeEngine, prompt: Prompt, draft: _Draft, progress: Callab
         stream = client.messages.create(
             model=engine.model_id,
             max_tokens=prompt.max_output_tokens,
-            system=prompt.system,
+            system=_system_of(prompt),
             messages=[{"role": "user", "content": prompt.user}],
             output_config={"effort": _EFFORT, "format": {"type": "json_schema", "schema": schema}},
             stream=True,
@@ -149,6 +149,18 @@ def _write(engine: ClaudeEngine, prompt: Prompt, draft: _Draft, progress: Callab
                 if len(draft.text) - told >= _PROGRESS_EVERY:
                     told = len(draft.text)
                     progress(f"the writer has written {told} characters")
+
+
+def _system_of(prompt: Prompt) -> "list[SystemText]":
+    """Return what stays the same from call to call, to be kept by the vendor for a while.
+
+    The rules are a prefix of their own: every agent of an organisation has them, whatever it is asked after them.
+    """
+    return [
+        {"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}
+        for text in (prompt.rules, prompt.system)
+        if text
+    ]
 
 
 def _validated(text: str, answer: type[BaseModel]) -> JsonObject:

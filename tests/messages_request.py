@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 VERSION = "2026-10-21"
 PATH = "/v1/messages"
 COUNT_PATH = "/v1/messages/count_tokens"
+MOST_CACHE_MARKS = 4
 _KEYWORDS = frozenset(
     [
         "type",
@@ -137,9 +138,21 @@ def check_body(body: bytes, form: type[R], *, models: Collection[str]) -> R:
         raise ApiError(404, "not_found_error", f"model: {request.model}")
     if request.messages[-1].role != "user":
         raise ApiError(400, "invalid_request_error", "messages: the last turn must be the user's")
+    if (marks := _cache_marks(request)) > MOST_CACHE_MARKS:
+        raise ApiError(
+            400,
+            "invalid_request_error",
+            f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided. Found {marks}.",
+        )
     if request.output_config and request.output_config.format:
         _check_schema(request.output_config.format.json_schema)
     return request
+
+
+def _cache_marks(request: CountRequest) -> int:
+    parts = [request.system, *(turn.content for turn in request.messages)]
+    blocks = [block for part in parts if isinstance(part, list) for block in part]
+    return sum(block.cache_control is not None for block in blocks)
 
 
 def _check_schema(schema: Any) -> None:

@@ -23,6 +23,7 @@ from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.rendering import render, template_fields
 from maos.risk import RiskLevel
+from maos.rules import Rules
 from tasks.connections import mail_server, webhooks
 from tasks.files import read_file
 from tasks.services import checkpoint, email, webhook
@@ -338,7 +339,7 @@ def test_a_checkpoint_asks_its_question_and_records_the_yes(tmp_path: Path) -> N
 def test_the_documented_plan_is_accepted_and_its_webhook_says_json() -> None:
     text = (ROOT / "docs" / "effects.md").read_text()
     plan = Plan.model_validate_json(text.partition("```json\n")[2].partition("```")[0])
-    check_plan(plan, {name: service.spec for name, service in SERVICES.items()})
+    check_plan(plan, {name: service.spec for name, service in SERVICES.items()}, Rules())
 
     sent = email.SentEmail(message_id="<maos-1@maos.example>", to=("customers@example.com",), subject="New prices")
     body = render(plan.step("note").parameters["body"], {"email": sent.model_dump(mode="json")})

@@ -24,9 +24,13 @@ from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
 from maos.usage import TokenUsage
 from sql.corrections import CallFilter
+from sql.organizations import ensure_member
+from sql.session import system_session
 from tasks.corrections import review_costs
+from tasks.rules import store_rules
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
+from tests.rule_books import ProjectRules, document
 
 KEY = "sk-test-canary-0123456789"
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "generate_report"
@@ -113,6 +117,40 @@ def test_a_figure_that_is_not_in_the_data_is_written_once_more(server: MessagesS
     ]
     assert "9,876,543" in json.dumps(server.requests[1].body)
     assert rows("SELECT spent_usd FROM budgets") == [(_cost(1000, 200) + _cost(1100, 150),)]
+
+
+def test_the_writer_is_told_the_rules_and_its_persona_in_cached_blocks(
+    server: MessagesServer, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ProjectRules(monkeypatch, tmp_path).say("forbidden_terms: [falcon]", prose="Be kind.")
+    with system_session() as session:
+        ensure_member("owner@demo.example", "Owner", "owner", org_id=org_id, session=session)
+    store_rules(org_id, document("", prose="Praise nobody."), person="owner@demo.example")
+    server.will_answer(RIGHT)
+    beside = _Beside()
+    wait_for(pending)
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="seen enough")
+    beside.end()
+
+    ruled, asked = server.requests[0].body["system"]
+    assert ruled["text"].index("Be kind.") < ruled["text"].index("- falcon") < ruled["text"].index("Praise nobody.")
+    assert "business analyst" in asked["text"]
+    assert ruled["cache_control"] == asked["cache_control"] == {"type": "ephemeral"}
+
+
+def test_a_forbidden_term_is_written_once_more_without_it(
+    server: MessagesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ProjectRules(monkeypatch, tmp_path).say("forbidden_terms: [falcon]")
+    server.will_answer({**RIGHT, "headline": "A FALCON of a year"})
+    server.will_answer(RIGHT)
+    beside = _Beside()
+    wait_for(pending)
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="seen enough")
+    beside.end()
+
+    assert [attempt[1:3] for attempt in _attempts()] == [("failed", "unusable_output"), ("completed", None)]
+    assert "headline: has the forbidden term 'falcon'" in json.dumps(server.requests[1].body)
 
 
 def test_a_second_unsupported_figure_fails_the_step(server: MessagesServer) -> None:

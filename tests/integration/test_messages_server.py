@@ -24,6 +24,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesServer]:
         yield running
 
 
+_CACHED = {"type": "text", "text": "Be kind.", "cache_control": {"type": "ephemeral"}}
+
+
 def _schema(schema: dict[str, Any]) -> dict[str, Any]:
     return {"output_config": {"format": {"type": "json_schema", "schema": schema}}}
 
@@ -60,6 +63,9 @@ def test_a_stream_adds_up_to_the_same_message(server: MessagesServer) -> None:
         ({"messages": [{"role": "assistant", "content": "{"}]}, 400, "the last turn must be the user's"),
         ({"model": "claude-sonnet-9"}, 404, "model: claude-sonnet-9"),
         ({"tool_choice": {"type": "tool", "name": "answer"}}, 400, "tool_choice"),
+        ({"system": [_CACHED] * 5}, 400, "A maximum of 4 blocks with cache_control"),
+        ({"system": [{**_CACHED, "text": ""}]}, 400, "system"),
+        ({"system": [{**_CACHED, "cache_control": {"type": "forever"}}]}, 400, "system"),
         (_schema({"type": "object", "properties": {}}), 400, "additionalProperties"),
         (_schema({"type": "integer", "minimum": 1}), 400, "keyword 'minimum' is not supported"),
         (_schema({"type": "array", "items": {"type": "string", "maxLength": 3}}), 400, "keyword 'maxLength'"),

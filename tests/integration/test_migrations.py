@@ -1,5 +1,6 @@
 """Migrations bring a database to the shape that the table classes state."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import psycopg
@@ -7,11 +8,14 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg.rows import dict_row
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
+from maos.audit import GENESIS_HASH, AuditLink, ChainReader, link_hash
 from sql.database import sqlalchemy_address, upgrade
 
 _IN_SQL_FILES = {"remove_index", "add_index", "remove_constraint", "add_constraint", "remove_fk", "add_fk"}
@@ -61,3 +65,37 @@ def test_entries_from_before_there_were_corrections_stay_as_they_are(
             ("reserve", 1, 0.5, None),
             ("settle", 1, 0.5, None),
         ]
+
+
+def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE maos_before_rules")
+    address, to_revision = cluster.url("maos_before_rules"), command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0003"))
+        upgrade(address)
+    link = AuditLink(
+        event="run.opened",
+        actor="author@demo.example",
+        run_id=uuid4(),
+        summary="opened",
+        org_id=uuid4(),
+        sequence=1,
+        recorded_at=datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC),
+        previous_hash=GENESIS_HASH,
+    )
+    fields = link.model_dump() | {"row_hash": link_hash(link)}
+    names = ", ".join(fields)
+    places = ", ".join(f"%({name})s" for name in fields)
+    with psycopg.connect(address) as connection:
+        # The run and the organisation that it belongs to are of no interest here.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(f"INSERT INTO agent_action_audit_log ({names}) VALUES ({places})".encode(), fields)
+
+    upgrade(address)
+
+    with psycopg.connect(address, row_factory=dict_row) as connection:
+        (row,) = connection.execute("SELECT * FROM agent_action_audit_log").fetchall()
+    assert ChainReader().read(AuditLink.model_validate(row), row["row_hash"]) is None

@@ -166,7 +166,7 @@ def test_a_plan_that_cannot_be_made_now_cannot_be_rebuilt(bench: Bench, monkeypa
 
 def test_a_changed_rule_stops_the_run_as_well(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     run_id = _interrupted(bench, monkeypatch)
-    monkeypatch.setattr("tasks.pinning.rules_digest", lambda names: "1" * 64 if "note_high" in names else "2" * 64)
+    monkeypatch.setattr("tasks.pinning.risk_digest", lambda names: "1" * 64 if "note_high" in names else "2" * 64)
     end = _run_again_beside(run_id)
 
     assert "rules of note_high" in _asked()

@@ -11,7 +11,13 @@ from sql.organizations import ensure_organization
 from sql.session import org_session, system_session
 from tests.rows import add_run
 
-_APPEND_ONLY = ("agent_action_audit_log", "agent_action_votes", "invocation_vendor_details", "usage_entries")
+_APPEND_ONLY = (
+    "agent_action_audit_log",
+    "agent_action_votes",
+    "invocation_vendor_details",
+    "organization_rules",
+    "usage_entries",
+)
 
 
 def _rows(address: str, query: str) -> list[tuple[object, ...]]:

@@ -9,6 +9,7 @@ import pytest
 from blocks.claude import ClaudeEngine
 from maos.pricing import cost_of
 from maos.usage import TokenUsage
+from maos.writing import governed_by
 from tasks.writer import call_writer, writer_ceiling
 from tests.asking import ANSWER, KEY, PROMPT, USED, ask
 from tests.messages_server import MessagesServer
@@ -52,7 +53,7 @@ def test_the_request_holds_the_prompt_and_the_strict_schema_and_nothing_else(ser
     assert request.body == {
         "model": "claude-opus-5-5",
         "max_tokens": 4096,
-        "system": "You write reports.",
+        "system": [{"type": "text", "text": "You write reports.", "cache_control": {"type": "ephemeral"}}],
         "messages": [{"role": "user", "content": "Sales: 104, before: 100 €."}],
         "output_config": {"effort": "low", "format": {"type": "json_schema"}},
         "stream": True,
@@ -65,6 +66,31 @@ def test_the_request_holds_the_prompt_and_the_strict_schema_and_nothing_else(ser
         "minItems": 1,
     }
     assert schema["required"] == ["headline", "points"]
+
+
+def test_rules_are_a_cached_block_of_their_own_before_the_rest(server: MessagesServer) -> None:
+    server.will_answer(ANSWER)
+
+    call_writer(ClaudeEngine(api_key=KEY, base_url=server.url), governed_by("Be kind.", PROMPT), lambda _: None)
+
+    cached = {"type": "text", "cache_control": {"type": "ephemeral"}}
+    assert server.requests[0].body["system"] == [
+        {**cached, "text": "Be kind."},
+        {**cached, "text": "You write reports."},
+    ]
+
+
+@pytest.mark.parametrize("cached", ["cache_read", "cache_write_5m", "cache_write_1h"])
+def test_a_call_that_fills_or_reads_the_cache_costs_no_more_than_its_ceiling(cached: str) -> None:
+    engine, prompt = ClaudeEngine(api_key=KEY), governed_by("ü" * 20_000, PROMPT)
+    # A token is never shorter than a byte.
+    kept = len((prompt.rules + prompt.system).encode())
+    usage = TokenUsage(
+        **{f"{cached}_tokens": kept}, input_tokens=len(prompt.user.encode()) + 2048, output_tokens=4096, in_region=True
+    )
+
+    assert cost_of(usage, engine.model_id, AT).usd <= writer_ceiling(engine, prompt, AT)
+    assert writer_ceiling(engine, prompt, AT) > writer_ceiling(engine, PROMPT, AT)
 
 
 def test_progress_is_told_without_the_payload(server: MessagesServer) -> None:

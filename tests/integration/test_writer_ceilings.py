@@ -11,6 +11,7 @@ from maos.autonomy import AutonomyLevel
 from maos.errors import EngineFailure, FailureKind
 from maos.narrative import NARRATIVE
 from maos.plans import Plan
+from maos.rules import LONGEST_PROSE_BYTES, RuleBook
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from maos.writing import rewritten
@@ -18,6 +19,7 @@ from tasks.claude_cli import planned_ceilings, step_ceiling
 from tasks.payloads import Payload
 from tasks.writer import writer_ceiling
 from tests.report_data import metrics, profile, random_figures
+from tests.rule_books import NO_RULES
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIGURES = (profile(), metrics())
@@ -41,7 +43,14 @@ def plan(attempts: int = 3) -> Plan:
     return Plan.model_validate({"steps": [writing]})
 
 
-def payload(made: Plan, figures: tuple[object, object], *, rehearsal: bool = False, audience: str = "all") -> Payload:
+def payload(
+    made: Plan,
+    figures: tuple[object, object],
+    *,
+    rehearsal: bool = False,
+    audience: str = "all",
+    book: RuleBook = NO_RULES,
+) -> Payload:
     run = Run(
         id=uuid4(),
         org_id=uuid4(),
@@ -75,6 +84,7 @@ def payload(made: Plan, figures: tuple[object, object], *, rehearsal: bool = Fal
         parameters={"language": "en", "audience": audience},
         inputs=inputs,
         content={},
+        book=book,
     )
 
 
@@ -92,6 +102,13 @@ def test_no_step_can_cost_more_than_its_plan_says(seed: int) -> None:
     made = plan()
 
     assert step_ceiling(payload(made, random_figures(seed))) <= planned_ceilings(made, rehearsal=False)["write"]
+
+
+def test_the_longest_rules_are_within_what_a_plan_says() -> None:
+    made, longest = plan(), NO_RULES.model_copy(update={"prose": "x" * LONGEST_PROSE_BYTES})
+    ruled = step_ceiling(payload(made, FIGURES, book=longest))
+
+    assert step_ceiling(payload(made, FIGURES)) < ruled <= planned_ceilings(made, rehearsal=False)["write"]
 
 
 def test_a_rehearsal_costs_nothing() -> None:

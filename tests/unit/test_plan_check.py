@@ -10,6 +10,7 @@ from maos.plan_check import check_plan, extended_plan
 from maos.plans import MAX_STEPS, Mode, Plan, PlanStep, arranged
 from maos.rendering import TemplateText
 from maos.risk import RiskLevel
+from maos.rules import Rules
 
 
 class Parameters(BaseModel):
@@ -59,7 +60,7 @@ def _step(name: str, action: str = "count", **fields: object) -> PlanStep:
 
 def _faults(*steps: PlanStep) -> list[str]:
     with pytest.raises(PlanRefused) as refused:
-        check_plan(Plan(steps=steps), ACTIONS)
+        check_plan(Plan(steps=steps), ACTIONS, Rules())
     return list(refused.value.faults)
 
 
@@ -70,7 +71,7 @@ def test_a_sound_plan_passes() -> None:
         _step("b", "join", inputs={"left": "a.rows"}),
     )
 
-    check_plan(Plan(steps=steps), ACTIONS)
+    check_plan(Plan(steps=steps), ACTIONS, Rules())
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -127,7 +128,7 @@ def test_an_action_with_open_inputs_still_has_its_own() -> None:
     spec = ACTIONS["open"].model_copy(update={"inputs": {"left": int}})
 
     with pytest.raises(PlanRefused, match="inputs missing: left"):
-        check_plan(Plan(steps=(_step("a", "open"),)), {"open": spec})
+        check_plan(Plan(steps=(_step("a", "open"),)), {"open": spec}, Rules())
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_what_takes_null_may_read_a_step_that_continues_on_failure(kind: Any) ->
     actions = ACTIONS | {"lenient": _spec("lenient", inputs={"left": kind})}
     steps = (_step("a", on_failure="continue"), _step("b", "lenient", inputs={"left": "a.rows"}))
 
-    check_plan(Plan(steps=steps), actions)
+    check_plan(Plan(steps=steps), actions, Rules())
 
 
 def test_who_only_waits_for_a_step_that_continues_on_failure_reads_no_null() -> None:
@@ -157,7 +158,7 @@ def test_who_only_waits_for_a_step_that_continues_on_failure_reads_no_null() -> 
         _step("c", "join", inputs={"left": "b.rows"}, after=["a"]),
     )
 
-    check_plan(Plan(steps=steps), ACTIONS)
+    check_plan(Plan(steps=steps), ACTIONS, Rules())
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,9 @@ def test_a_reference_to_what_an_outcome_never_has_is_refused(reference: str, par
 
 @pytest.mark.parametrize("reference", ["a.places.0.city", "a.places.9", "b.anything.at.all"])
 def test_a_reference_of_which_nothing_is_known_before_the_run_passes(reference: str) -> None:
-    check_plan(Plan(steps=(_step("a"), _step("b", "open"), _step("c", "open", inputs={"x": reference}))), ACTIONS)
+    check_plan(
+        Plan(steps=(_step("a"), _step("b", "open"), _step("c", "open", inputs={"x": reference}))), ACTIONS, Rules()
+    )
 
 
 @pytest.mark.parametrize(
@@ -199,7 +202,7 @@ def _fields(name: str, **fields: object) -> dict[str, Any]:
 
 
 def test_proposed_steps_become_the_next_revision() -> None:
-    plan = extended_plan(BASE, [_fields("c", after=["b"]), _fields("d", after=["c"])], ACTIONS)
+    plan = extended_plan(BASE, [_fields("c", after=["b"]), _fields("d", after=["c"])], ACTIONS, Rules())
 
     assert [step.id for step in plan.steps] == ["a", "b", "c", "d"]
     assert plan.revision == 2
@@ -207,7 +210,7 @@ def test_proposed_steps_become_the_next_revision() -> None:
 
 def test_every_fault_of_form_of_the_proposed_steps_is_named_at_once() -> None:
     with pytest.raises(PlanRefused) as refused:
-        extended_plan(BASE, [_fields("C"), _fields("d", engine="gpt", cost=3), {}], ACTIONS)
+        extended_plan(BASE, [_fields("C"), _fields("d", engine="gpt", cost=3), {}], ACTIONS, Rules())
 
     assert [fault.split(":")[:2] for fault in refused.value.faults] == [
         ["proposed step 1", " id"],
@@ -231,6 +234,6 @@ def test_every_fault_of_form_of_the_proposed_steps_is_named_at_once() -> None:
 )
 def test_proposed_steps_pass_the_checks_of_the_first_ones(proposed: list[dict[str, Any]], fault: str) -> None:
     with pytest.raises(PlanRefused) as refused:
-        extended_plan(BASE, proposed, ACTIONS)
+        extended_plan(BASE, proposed, ACTIONS, Rules())
 
     assert fault in str(refused.value)

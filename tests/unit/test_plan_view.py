@@ -11,6 +11,7 @@ from maos.engines import EngineType
 from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Agent, Plan, PlanStep
 from maos.risk import RiskLevel
+from maos.rules import Rules
 from maos.writing import LONGEST_FAULTS_BYTES, Prompt, longest_form, rewritten
 
 ASKED = "owner or reviewer, not author@demo.example"
@@ -41,7 +42,7 @@ def step(name: str, *after: str, action: str = "low", phase: str | None = None) 
 
 
 def asking(autonomy: AutonomyLevel, *, exempt: bool = False) -> Asking:
-    return Asking(autonomy=autonomy, read_only_exempt=exempt, initiator="author@demo.example")
+    return Asking(autonomy=autonomy, read_only_exempt=exempt, initiator="author@demo.example", rules=Rules())
 
 
 @pytest.mark.parametrize(
