@@ -24,7 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
-    "prices": ("console.prices:prices", "Show prices; recompute what past calls cost."),
+    "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }

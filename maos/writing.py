@@ -43,6 +43,8 @@ class WritingAction:
     # What it can cost is known before its inputs are: a longer prompt is refused, be it the first or the rewrite.
     longest_prompt_bytes: int
     longest_answer_tokens: int = ANSWER_TOKENS
+    # The same by what a step's parameters say, where that is less; all that is sent but the persona.
+    promised_bytes: Callable[[BaseModel], int] | None = None
 
 
 def rewritten(prompt: Prompt, faults: str) -> Prompt:

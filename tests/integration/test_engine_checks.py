@@ -45,6 +45,7 @@ def _bare_environment(prefect_api: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.fixture
 def server() -> Iterator[MessagesServer]:
     with MessagesServer(key=KEY) as running:
+        running.scripts_counts = True
         _configure(running.url)
         yield running
 

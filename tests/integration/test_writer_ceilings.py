@@ -13,7 +13,9 @@ from maos.narrative import NARRATIVE
 from maos.plans import Plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
+from maos.tariffs import Tariff
 from maos.writing import rewritten
+from tasks.ceilings import planned_ceilings as whole_plan_ceilings
 from tasks.claude_cli import planned_ceilings, step_ceiling
 from tasks.payloads import Payload
 from tasks.writer import writer_ceiling
@@ -21,6 +23,9 @@ from tests.report_data import metrics, profile, random_figures
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIGURES = (profile(), metrics())
+
+
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +87,7 @@ def payload(made: Plan, figures: tuple[object, object], *, rehearsal: bool = Fal
 def test_a_reviewer_is_told_what_all_tries_and_rewrites_can_cost(engine: ClaudeEngine, attempts: int) -> None:
     asked = payload(plan(attempts), FIGURES)
     prompt = NARRATIVE.prompt(NARRATIVE.spec.parameters.model_validate(asked.parameters), asked.inputs)
-    first, rewrite = (writer_ceiling(engine, each, AT) for each in (prompt, rewritten(prompt, "ü" * 20_000)))
+    first, rewrite = (writer_ceiling(engine, each, Tariff(at=AT)) for each in (prompt, rewritten(prompt, "ü" * 20_000)))
 
     assert step_ceiling(asked) >= attempts * (first + rewrite)
 
@@ -91,11 +96,14 @@ def test_a_reviewer_is_told_what_all_tries_and_rewrites_can_cost(engine: ClaudeE
 def test_no_step_can_cost_more_than_its_plan_says(seed: int) -> None:
     made = plan()
 
-    assert step_ceiling(payload(made, random_figures(seed))) <= planned_ceilings(made, rehearsal=False)["write"]
+    assert (
+        step_ceiling(payload(made, random_figures(seed)))
+        <= planned_ceilings(made, Tariff(at=datetime.now(UTC)))["write"]
+    )
 
 
 def test_a_rehearsal_costs_nothing() -> None:
-    assert planned_ceilings(plan(), rehearsal=True) == {}
+    assert whole_plan_ceilings(plan(), org_id=uuid4(), rehearsal=True) == {}
     assert step_ceiling(payload(plan(), FIGURES, rehearsal=True)) == Decimal(0)
 
 
