@@ -3,6 +3,7 @@
 Prices come from the data that `genai-prices` carries; nothing is fetched, and the caller says when the call was made.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
@@ -29,8 +30,10 @@ _STORED = Decimal("1e-8")
 REGION_FACTOR = Decimal("1.1")
 # What the API adds to a request by itself: framing, and instructions for structured output.
 _OVERHEAD_TOKENS = 2048
-# Prose has four to five bytes a token, JSON less. A count below this comes from something that does not count.
+# Prose has four to five bytes a token, JSON less. A count of fewer tokens comes from something that does not count.
 _MOST_BYTES_A_TOKEN = 8
+# What an estimate may be off by.
+_SPARE = Decimal("1.1")
 
 
 class Cost(BaseModel):
@@ -110,10 +113,9 @@ def most_prompt_tokens(sent_bytes: int, counted_tokens: int | None = None) -> in
         counted_tokens: what the engine's own counter says. Its vendor calls that an estimate, off by a small amount:
             a tenth is added, and a count that no text could have is not believed.
     """
-    most = sent_bytes
-    if counted_tokens is not None:
-        most = min(most, max(-(-counted_tokens * 11 // 10), sent_bytes // _MOST_BYTES_A_TOKEN))
-    return most + _OVERHEAD_TOKENS
+    if counted_tokens is None or counted_tokens * _MOST_BYTES_A_TOKEN < sent_bytes:
+        return sent_bytes + _OVERHEAD_TOKENS
+    return min(sent_bytes, math.ceil(counted_tokens * _SPARE)) + _OVERHEAD_TOKENS
 
 
 def dearest_usages(prompt_tokens: int, *, max_output_tokens: int, bands: Sequence[int]) -> Iterator[TokenUsage]:

@@ -86,11 +86,10 @@ def step_ceiling(payload: Payload) -> Decimal:
 
 def planned_ceilings(plan: Plan, tariff: Tariff) -> dict[str, Decimal]:
     """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD."""
-    model = writer_engine().model_id
+    writing = [(step, WRITING[step.action]) for step in plan.steps if step.action in WRITING]
     return {
-        step.id: _calls(step) * _ceiling_of_call(_most_bytes(action, step), action, model, tariff)
-        for step in plan.steps
-        if (action := WRITING.get(step.action))
+        step.id: _calls(step) * _ceiling_of_call(_most_bytes(action, step), action, writer_engine().model_id, tariff)
+        for step, action in writing
     }
 
 

@@ -13,6 +13,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class LoggedRequest:
     headers: Mapping[str, str]
     body: Json
     status: int
+    at: float = field(default_factory=time.monotonic)
 
 
 class GeminiServer:

@@ -12,6 +12,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class LoggedRequest:
     headers: Mapping[str, str]
     body: Json
     status: int
+    at: float = field(default_factory=time.monotonic)
 
 
 class MessagesServer:

@@ -132,8 +132,9 @@ def test_a_wrong_key_is_not_permitted(server: MessagesServer) -> None:
     assert (code, writer["reason"]) == (1, "not_permitted")
 
 
-def test_a_key_that_cannot_be_sent_is_a_failure(server: MessagesServer) -> None:
-    _configure(server.url, key="sk-ant-abc…xyz")
+def test_a_key_that_cannot_be_sent_is_a_failure(server: MessagesServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _configure(server.url, key="")
+    monkeypatch.setenv("MAOS_ANTHROPIC_API_KEY", "sk-ant-abc…xyz")
 
     code, writer, _ = _check()
 

@@ -196,9 +196,10 @@ def test_no_image_is_charged_more_than_its_ceiling(seed: int) -> None:
         # Never more than the bytes, never a count that no text has.
         (9000, 8000 + 2048),
         (10**9, 8000 + 2048),
-        (1, 1000 + 2048),
-        (0, 1000 + 2048),
-        (-5, 1000 + 2048),
+        (1000, 1100 + 2048),
+        (999, 8000 + 2048),
+        (0, 8000 + 2048),
+        (-5, 8000 + 2048),
     ],
 )
 def test_a_count_tightens_what_the_bytes_allow_with_a_tenth_to_spare(counted: int | None, most: int) -> None:
