@@ -141,7 +141,7 @@ with engine.connect() as client:
 
 @dataclass(frozen=True)
 class ImageClient:
-    """The one request that the image engine is asked: no caller can name a model."""
+    """What the image engine is asked: no caller can name a model."""
 
     _sdk: "Client"
     _call: "GeminiCall"
@@ -153,10 +153,24 @@ class ImageClient:
         Raises:
             EngineFailure: for every error of the SDK and of the connection.
         """
+        with self._failing():
+            return self._ask(prompt, aspect_ratio)
+
+    def look_up(self) -> str:
+        """Return the name under which the API knows the locked model; that is free.
+
+        Raises:
+            EngineFailure: for every error of the SDK and of the connection.
+        """
+        with self._failing():
+            return str(self._sdk.models.get(model=IMAGE_MODEL).name)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
         from blocks.gemini_failures import SDK_ERRORS, failure_of
 
         try:
-            return self._ask(prompt, aspect_ratio)
+            yield
         except SDK_ERRORS as error:
             # Not chained: the error keeps the request with its key, and its text may repeat the key.
             raise failure_of(error, self._call, key=self._key) from None

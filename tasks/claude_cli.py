@@ -20,7 +20,7 @@ from tasks.payloads import Payload
 from tasks.slots import engine_slot
 from tasks.steps import StepOrder, take_up, task_run_id
 from tasks.tariffs import tariff_of
-from tasks.token_counts import WORTH_COUNTING_BYTES, counted_tokens
+from tasks.token_counts import tokens_if_worthwhile
 from tasks.writer import call_writer, sent_bytes, writer_ceiling
 
 
@@ -60,19 +60,14 @@ def _write(payload: Payload, *, faults: str) -> None:
 
 
 def _ask(payload: Payload, engine: ClaudeEngine, prompt: Prompt) -> None:
-    action, tariff = WRITING[payload.step.action], tariff_of(payload.run.org_id)
-    ceiling = _tightest_ceiling(engine, prompt, tariff)
+    action, counted = WRITING[payload.step.action], tokens_if_worthwhile(engine, prompt)
+    tariff = tariff_of(payload.run.org_id)
+    ceiling = writer_ceiling(engine, prompt, tariff, counted_tokens=counted)
     with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
         reply = call_writer(engine, prompt, get_run_logger().info)
         attempt.spend(reply)
         _check(action, payload, reply.answer)
         attempt.complete(StepOutcome(output=reply.answer, summary=f"Written in {reply.usage.output_tokens} tokens."))
-
-
-def _tightest_ceiling(engine: ClaudeEngine, prompt: Prompt, tariff: Tariff) -> Decimal:
-    if sent_bytes(engine, prompt) < WORTH_COUNTING_BYTES:
-        return writer_ceiling(engine, prompt, tariff)
-    return writer_ceiling(engine, prompt, tariff, counted_tokens=counted_tokens(engine, prompt))
 
 
 def step_ceiling(payload: Payload) -> Decimal:

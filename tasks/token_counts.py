@@ -3,6 +3,7 @@
 from blocks.claude import ClaudeEngine
 from maos.errors import EngineFailure
 from maos.writing import Prompt
+from tasks.writer import sent_bytes
 
 # Below this, what the bytes allow costs a few cents at most: that is not worth a request.
 WORTH_COUNTING_BYTES = 8_000
@@ -28,3 +29,8 @@ def counted_tokens(engine: ClaudeEngine, prompt: Prompt) -> int | None:
     # The SDK hands on whatever was answered with a 200, be it the page of another server.
     tokens = getattr(counted, "input_tokens", None)
     return tokens if type(tokens) is int else None
+
+
+def tokens_if_worthwhile(engine: ClaudeEngine, prompt: Prompt) -> int | None:
+    """Return how many tokens the engine counts in a long prompt; a short one is not counted."""
+    return counted_tokens(engine, prompt) if sent_bytes(engine, prompt) >= WORTH_COUNTING_BYTES else None

@@ -74,6 +74,13 @@ def _active(client: httpx.Client, name: str) -> int:
     return active
 
 
+def _is_under_way(client: httpx.Client, step_id: str) -> bool:
+    asked = {"name": {"any_": [step_id]}, "state": {"type": {"any_": ["RUNNING"]}}}
+    ours = {"id": {"any_": [str(only_run_id())]}}
+    found = client.post("/task_runs/filter", json={"task_runs": asked, "flow_runs": ours}).raise_for_status()
+    return bool(found.json())
+
+
 def _held(name: str) -> Slot:
     slot = take_slot(name, task_run_id=None)
     assert slot is not None
@@ -144,8 +151,7 @@ def test_who_waits_for_a_slot_has_reserved_nothing_and_goes_on_when_one_is_free(
     bench.plan(_image(), step("beside", text="beside"))
     beside = bench.run_beside(cost_cap_usd="1")
     wait_for(lambda: bench.effects == ["beside"])
-    denied = api.get(f"/v2/concurrency_limits/{IMAGES}").json
-    wait_for(lambda: denied()["denied_slots"] > 0)
+    wait_for(lambda: _is_under_way(api, "cover"))
 
     assert rows("SELECT reserved_usd FROM budgets") == [(0,)]
     assert rows("SELECT 1 FROM agent_invocations WHERE step_id = 'cover'") == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,8 +11,7 @@ from pydantic import BaseModel
 from blocks.claude import ClaudeEngine
 from maos.tariffs import Tariff
 from maos.writing import Prompt
-from tasks.claude_cli import _tightest_ceiling
-from tasks.token_counts import WORTH_COUNTING_BYTES, counted_tokens
+from tasks.token_counts import WORTH_COUNTING_BYTES, counted_tokens, tokens_if_worthwhile
 from tasks.writer import sent_bytes, writer_ceiling
 from tests.messages_server import MessagesServer
 
@@ -27,6 +27,10 @@ class Answer(BaseModel):
 LONG = Prompt(system="You write.", user="Sales rose. " * 1000, answer=Answer)
 SHORT = Prompt(system="You write.", user="Sales rose.", answer=Answer)
 TARIFF = Tariff(at=datetime(2026, 11, 20, tzinfo=UTC))
+
+
+def _tightest_ceiling(engine: ClaudeEngine, prompt: Prompt, tariff: Tariff) -> Decimal:
+    return writer_ceiling(engine, prompt, tariff, counted_tokens=tokens_if_worthwhile(engine, prompt))
 
 
 @pytest.fixture
