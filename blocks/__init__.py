@@ -5,7 +5,8 @@
 
 from blocks.claude import ClaudeEngine
 from blocks.dataset_downloads import DatasetDownloads
+from blocks.gemini_image import GeminiImageEngine
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 
-__all__ = ["ClaudeEngine", "DatasetDownloads", "MailServer", "Webhooks"]
+__all__ = ["ClaudeEngine", "DatasetDownloads", "GeminiImageEngine", "MailServer", "Webhooks"]

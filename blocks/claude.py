@@ -5,8 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 
+from blocks.fields import ApiAddress, ApiKey
+from blocks.logos import KEY
 from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
 from maos.settings import load_settings
@@ -35,6 +37,8 @@ class ClaudeEngine(Block):
     _block_type_name = "Claude Engine"
     _block_type_slug = "claude-engine"
     _description = "Key, address and model of the writer engine (engine type claude_cli)."
+    _logo_url = KEY
+    _documentation_url = HttpUrl("https://docs.claude.com/en/api/overview")
     _code_example = """\
 ```python
 from blocks.claude import ClaudeEngine
@@ -44,12 +48,15 @@ with engine.connect() as client:
     client.models.retrieve(engine.model_id)
 ```"""
 
-    api_key: SecretStr | None = Field(
+    # A key that is refused must not stand in the refusal.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_key: ApiKey = Field(
         default=None,
         title="API key",
         description="Key of the API; left empty, the setting MAOS_ANTHROPIC_API_KEY holds it, outside this database.",
     )
-    base_url: str | None = Field(
+    base_url: ApiAddress = Field(
         default=None,
         title="Address",
         pattern=r"^(https?://.+)?$",

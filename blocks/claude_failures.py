@@ -8,6 +8,7 @@ import anthropic
 import httpx2
 
 from maos.errors import EngineFailure, FailureKind
+from maos.waits import LONGEST_WAIT_SECONDS
 
 # All that a call can raise: the SDK wraps errors until an answer begins, and none in the middle of a stream.
 SDK_ERRORS: tuple[type[Exception], ...] = (
@@ -18,7 +19,6 @@ SDK_ERRORS: tuple[type[Exception], ...] = (
     UnicodeDecodeError,
 )
 
-LONGEST_WAIT = 60.0
 _LONGEST_DETAIL = 300
 
 _BY_CODE: dict[str, FailureKind] = {
@@ -112,7 +112,7 @@ def _wait_of(error: anthropic.APIStatusError) -> float | None:
         seconds = float(error.response.headers.get("retry-after", ""))
     except ValueError:
         return None
-    return min(seconds, LONGEST_WAIT) if seconds >= 0 and not math.isnan(seconds) else None
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds >= 0 and not math.isnan(seconds) else None
 
 
 def _without(key: str, text: str) -> str:

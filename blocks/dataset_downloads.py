@@ -7,8 +7,9 @@ from pathlib import Path
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
+from blocks.logos import FILES
 from blocks.public_addresses import CheckedTransport, NotPublic, without_secrets
 from maos.errors import BadInput
 
@@ -21,6 +22,17 @@ class DatasetDownloads(Block):
     _block_type_name = "Dataset Downloads"
     _block_type_slug = "dataset-downloads"
     _description = "Limits of data sets that are fetched over http and https."
+    _logo_url = FILES
+    _documentation_url = HttpUrl("https://docs.prefect.io/v3/concepts/blocks")
+    _code_example = """\
+```python
+from pathlib import Path
+
+from blocks.dataset_downloads import DatasetDownloads
+
+downloads = DatasetDownloads.load("BLOCK_NAME")
+downloads.fetch("https://example.com/orders.csv", Path("orders.csv"))
+```"""
 
     max_bytes: int = Field(default=1_000_000_000, gt=0, description="Largest file that is fetched, in bytes.")
     timeout_seconds: float = Field(default=120.0, gt=0, description="Seconds that one download may take in all.")

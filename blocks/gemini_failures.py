@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from blocks.gemini_call import GeminiCall
 from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
+from maos.waits import LONGEST_WAIT_SECONDS
 
 # An answer that is JSON but not of the promised form.
 _MISSHAPEN: tuple[type[Exception], ...] = (
@@ -25,7 +26,6 @@ _MISSHAPEN: tuple[type[Exception], ...] = (
 )
 SDK_ERRORS: tuple[type[Exception], ...] = (errors.APIError, httpx2.HTTPError, *_MISSHAPEN)
 
-LONGEST_WAIT = 60.0
 _LONGEST_DETAIL = 300
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
@@ -102,12 +102,12 @@ def _wait_of(error: errors.APIError) -> float | None:
     delays = (detail.get("retryDelay") for detail in _details_of(error))
     stated = next((match for delay in delays if (match := _DURATION.fullmatch(str(delay)))), None)
     if stated:
-        return min(float(stated[1]), LONGEST_WAIT)
+        return min(float(stated[1]), LONGEST_WAIT_SECONDS)
     try:
         seconds = float(error.response.headers.get("retry-after", ""))
     except ValueError:
         return None
-    return min(seconds, LONGEST_WAIT) if seconds >= 0 and not math.isnan(seconds) else None
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds >= 0 and not math.isnan(seconds) else None
 
 
 def _account_of(error: errors.APIError) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx2
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
 from blocks.cutoff import Cutoff
+from blocks.fields import ApiAddress, ApiKey
+from blocks.logos import KEY
 from maos.errors import EngineFailure, FailureKind
 from maos.images import IMAGE_MODEL, IMAGE_SIZE, MAX_OUTPUT_TOKENS, AspectRatio
 from maos.settings import load_settings
@@ -33,6 +35,8 @@ class GeminiImageEngine(Block):
     _block_type_name = "Gemini Image Engine"
     _block_type_slug = "gemini-image-engine"
     _description = "Key and address of the image engine (engine type gemini_image). Its model is locked."
+    _logo_url = KEY
+    _documentation_url = HttpUrl("https://ai.google.dev/gemini-api/docs/image-generation")
     _code_example = """\
 ```python
 from blocks.gemini_image import GeminiImageEngine
@@ -42,12 +46,15 @@ with engine.connect() as client:
     answer = client.create("A lighthouse at dusk", aspect_ratio="16:9")
 ```"""
 
-    api_key: SecretStr | None = Field(
+    # A key that is refused must not stand in the refusal.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_key: ApiKey = Field(
         default=None,
         title="API key",
         description="Key of the API; left empty, the setting MAOS_GEMINI_API_KEY holds it, outside this database.",
     )
-    base_url: str | None = Field(
+    base_url: ApiAddress = Field(
         default=None,
         title="Address",
         pattern=r"^(https?://.+)?$",
@@ -134,7 +141,7 @@ with engine.connect() as client:
 
 @dataclass(frozen=True)
 class ImageClient:
-    """The one request that the image engine is asked: no caller can name a model."""
+    """What the image engine is asked: no caller can name a model."""
 
     _sdk: "Client"
     _call: "GeminiCall"
@@ -146,10 +153,24 @@ class ImageClient:
         Raises:
             EngineFailure: for every error of the SDK and of the connection.
         """
+        with self._failing():
+            return self._ask(prompt, aspect_ratio)
+
+    def look_up(self) -> str:
+        """Return the name under which the API knows the locked model; that is free.
+
+        Raises:
+            EngineFailure: for every error of the SDK and of the connection.
+        """
+        with self._failing():
+            return str(self._sdk.models.get(model=IMAGE_MODEL).name)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
         from blocks.gemini_failures import SDK_ERRORS, failure_of
 
         try:
-            return self._ask(prompt, aspect_ratio)
+            yield
         except SDK_ERRORS as error:
             # Not chained: the error keeps the request with its key, and its text may repeat the key.
             raise failure_of(error, self._call, key=self._key) from None

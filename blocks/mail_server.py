@@ -4,9 +4,11 @@ from email.message import EmailMessage
 from typing import Literal
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 
 from blocks.cutoff import Cutoff
+from blocks.fields import HostName
+from blocks.logos import MAIL
 from blocks.smtp_conversation import SmtpConversation
 from maos.errors import EngineFailure, FailureKind
 from maos.mail_addresses import MAILBOX
@@ -20,8 +22,20 @@ class MailServer(Block):
     _block_type_name = "Mail Server"
     _block_type_slug = "mail-server"
     _description = "The SMTP server that takes email of runs, and the address it is sent from."
+    _logo_url = MAIL
+    _documentation_url = HttpUrl("https://datatracker.ietf.org/doc/html/rfc6409")
+    _code_example = """\
+```python
+from blocks.mail_server import MailServer
 
-    host: str = Field(default="", description="Name of the SMTP server; left empty, no email can be sent.")
+server = MailServer.load("BLOCK_NAME")
+server.send(message, timeout_seconds=10)
+```"""
+
+    # A password that is refused must not stand in the refusal.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    host: HostName = Field(default="", description="Name of the SMTP server; left empty, no email can be sent.")
     port: int = Field(default=587, ge=1, le=65535, description="Port of the SMTP server.")
     security: Security = Field(
         default="starttls",

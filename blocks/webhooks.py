@@ -6,9 +6,10 @@ from typing import Any
 
 import httpx
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from blocks.cutoff import Cutoff
+from blocks.logos import CALL
 from blocks.public_addresses import CheckedTransport, NotPublic, without_secrets
 from maos.errors import EngineFailure, FailureKind
 from maos.labels import printable
@@ -22,6 +23,15 @@ class Webhooks(Block):
     _block_type_name = "Webhooks"
     _block_type_slug = "webhooks"
     _description = "Limits of webhooks that runs call over http and https."
+    _logo_url = CALL
+    _documentation_url = HttpUrl("https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/")
+    _code_example = """\
+```python
+from blocks.webhooks import Webhooks
+
+webhooks = Webhooks.load("BLOCK_NAME")
+status = webhooks.post("https://example.com/hook", b"{}", key="run-1", timeout_seconds=10)
+```"""
 
     allow_private: bool = Field(default=False, description="Whether receivers on private networks may be called.")
     timeout_seconds: float = Field(

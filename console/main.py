@@ -25,7 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "audit": ("console.audit:audit", "List and verify the audit log."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
-    "prices": ("console.prices:prices", "Show prices; recompute what past calls cost."),
+    "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }

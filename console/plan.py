@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 import click
 
@@ -55,13 +56,13 @@ def plan(
     require_server()
     name = name_of(entrypoint)
     request = read_request(ENTRYPOINTS[name], request_file, org=org, params=params)
-    admit(request)
+    org_id = admit(request)
     bring_within_reach(request)
     made = checked_plan(name, request)
     if graph == _STDOUT:
         click.echo(_mermaid(made, actions(), request.title).decode(), nl=False)
         return
-    _print(made, request, as_json=as_json)
+    _print(made, request, org_id=org_id, as_json=as_json)
     if graph:
         _write(Path(graph), _DRAWN_AS[Path(graph).suffix.lower()](made, actions(), request.title))
 
@@ -80,11 +81,12 @@ def _write(file: Path, picture: bytes) -> None:
         raise BadInput("--graph", str(file), f"a file that can be written ({error.strerror})") from None
 
 
-def _print(made: Plan, request: RunRequest, *, as_json: bool) -> None:
+def _print(made: Plan, request: RunRequest, *, org_id: UUID, as_json: bool) -> None:
     asking = _asking_of(request)
     without_key = engines_without_key(made)
     rehearsal = bool(without_key)
-    rows = plan_rows(made, actions(), asking, planned_ceilings(made, rehearsal=rehearsal))
+    ceilings = planned_ceilings(made, org_id=org_id, rehearsal=rehearsal)
+    rows = plan_rows(made, actions(), asking, ceilings)
     total = dollars(total_ceiling(rows))
     cap_usd = cap_under(asking.rules, request.cost_cap_usd)
     if as_json:

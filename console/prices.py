@@ -1,4 +1,4 @@
-"""`maos prices`: what tokens cost, and what past calls cost by the prices known now."""
+"""`maos prices`: what tokens cost whom, and what past calls cost by the prices known now."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,13 +9,17 @@ import click
 from blocks.claude import MODELS
 from console.organisations import org_id_of
 from console.output import Row, print_json, print_rows
+from console.price_overrides import DATE, OVERRIDES, model_of, override_rows, set_
 from maos.corrections import Finding, Recosted
 from maos.errors import BadInput, UnpricedModel
+from maos.images import IMAGE_MODEL
 from maos.plan_view import dollars
 from maos.price_list import TokenPrice, price_list_of, prices_of
 from maos.pricing import REGION_FACTOR
+from maos.tariffs import Tariff
 from sql.corrections import CallFilter
 from tasks.corrections import correct_costs, review_costs
+from tasks.tariffs import tariff_of
 
 _PRICES = ("model", "token_class", "above_prompt_tokens", "usd_per_million")
 _CALLS = (
@@ -30,45 +34,57 @@ _CALLS = (
     "now_usd",
     "difference",
 )
-_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
 @click.group()
 def prices() -> None:
-    """Show prices; recompute what past calls cost."""
+    """Show and agree on prices; recompute what past calls cost."""
+
+
+prices.add_command(set_)
 
 
 @prices.command()
 @click.argument("model", required=False)
-@click.option("--at", type=_DATE, metavar="DATE", help="In force at this time, in UTC; by default now.")
+@click.option("--at", type=DATE, metavar="DATE", help="In force at this time, in UTC; by default now.")
+@click.option("--org", help="As this organisation is charged, with what was agreed with it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(model: str | None, at: datetime | None, as_json: bool) -> None:
-    """Show prices for a million tokens by class; needs no running stack and no network.
+def show(model: str | None, at: datetime | None, org: str | None, as_json: bool) -> None:
+    """Show prices for a million tokens by class; the list needs no running stack and no network.
 
     \b
     Examples:
       maos prices show
       maos prices show sonnet --at 2026-11-01
+      maos prices show --org demo
     """
-    time = _utc(at) or datetime.now(UTC)
-    models = [_model_of(model)] if model else list(MODELS.values())
+    time, org_id = _utc(at) or datetime.now(UTC), org_id_of(org)
+    models = [model_of(model)] if model else [*MODELS.values(), IMAGE_MODEL]
+    tariff = tariff_of(org_id, time) if org_id else Tariff(at=time)
     try:
-        rows = [_price_row(price) for name in models for price in prices_of(name, time)]
+        rows = [_price_row(price) for name in models for price in prices_of(name, time, tariff)]
         version = price_list_of(models[0], time)
     except UnpricedModel as error:
         known = ", ".join([*MODELS, *MODELS.values()])
         raise BadInput("model", error.model, f"{known}; or another that the price list knows") from None
+    agreed = override_rows(org_id) if org_id else []
     if as_json:
-        print_json({"price_list": version, "at": time, "region_factor": REGION_FACTOR, "prices": rows})
+        facts = {"price_list": version, "at": time, "region_factor": REGION_FACTOR}
+        print_json({**facts, "prices": rows, **({"overrides": agreed} if org_id else {})})
         return
-    print_rows(rows, as_json=False, columns=_PRICES, title=f"USD for a million tokens, {time:%Y-%m-%d %H:%M} UTC")
-    click.echo(f"{version}. A call bound to one region costs {REGION_FACTOR} times as much.")
+    whose = f" for {org}" if org else ""
+    print_rows(
+        rows, as_json=False, columns=_PRICES, title=f"USD for a million tokens{whose}, {time:%Y-%m-%d %H:%M} UTC"
+    )
+    if org_id:
+        print_rows(agreed, as_json=False, columns=OVERRIDES, title=f"agreed with {org}")
+    click.echo(f"{version}. A call bound to one region costs {REGION_FACTOR} times as much, save at a negotiated rate.")
 
 
 @prices.command()
 @click.option("--org", help="Only this organisation's calls.")
-@click.option("--since", type=_DATE, metavar="DATE", help="Only calls begun at this time or later, in UTC.")
-@click.option("--until", type=_DATE, metavar="DATE", help="Only calls begun before this time, in UTC.")
+@click.option("--since", type=DATE, metavar="DATE", help="Only calls begun at this time or later, in UTC.")
+@click.option("--until", type=DATE, metavar="DATE", help="Only calls begun before this time, in UTC.")
 @click.option("--apply", "apply_", is_flag=True, help="Write correcting entries; without it, nothing is written.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def recompute(org: str | None, since: datetime | None, until: datetime | None, apply_: bool, as_json: bool) -> None:
@@ -98,10 +114,6 @@ def _what_was_done(written: Sequence[Recosted] | None) -> str:
         return "Nothing was written."
     runs = len({each.call.run_id for each in written})
     return f"{len(written)} correcting entries in {runs} runs written, {_sum_of(written)} USD."
-
-
-def _model_of(name: str) -> str:
-    return next((model for alias, model in MODELS.items() if alias == name), name)
 
 
 def _utc(time: datetime | None) -> datetime | None:

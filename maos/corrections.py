@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.actions import JsonObject
 from maos.engines import EngineType
 from maos.errors import FailureKind, UnpricedModel
-from maos.pricing import cost_of
 from maos.statuses import InvocationStatus
+from maos.tariffs import Tariff
 from maos.usage import TokenUsage
 
 # Failures of an answer that had come to its end.
@@ -79,18 +79,19 @@ class Recosted(BaseModel):
         return Decimal(0) if self.now_usd is None else self.now_usd - self.call.counted_usd
 
 
-def recosted(call: PastCall, usage: TokenUsage | None) -> Recosted:
+def recosted(call: PastCall, usage: TokenUsage | None, tariff: Tariff) -> Recosted:
     """Price a past call anew, by the prices in force when it was made.
 
     Args:
         usage: its raw usage as it is priced, where there is one that can be read.
+        tariff: what its organisation was charged at that time.
     """
-    if usage is None or not usage.prompt_tokens + usage.output_tokens:
+    if usage is None or not usage.prompt_tokens + usage.all_output_tokens:
         return Recosted(call=call, finding=Finding.NO_USAGE)
     if not call.usage_is_final:
         return Recosted(call=call, finding=Finding.CUT_SHORT)
     try:
-        cost = cost_of(usage, call.model or "", call.started_at)
+        cost = tariff.cost_of(usage, call.model or "")
     except UnpricedModel:
         return Recosted(call=call, finding=Finding.UNPRICED)
     finding = Finding.SAME if cost.usd == call.counted_usd else Finding.DIFFERS

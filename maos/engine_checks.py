@@ -14,7 +14,6 @@ class EngineState(StrEnum):
     OK = "ok"
     NOT_CONFIGURED = "not configured"
     FAILED = "failed"
-    NOT_CALLED = "configured, not called"
 
 
 class EngineCheck(BaseModel):

@@ -1,6 +1,5 @@
 """The narrative of a report: its shape, how the writer is asked for it, and how its answer is judged."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Annotated
@@ -14,15 +13,18 @@ from maos.figure_facts import figure_facts
 from maos.figure_labels import labels_of, with_digits, without_labels
 from maos.labels import printable
 from maos.metrics import DatasetProfile, Metrics
+from maos.narrated_data import narrated_data
 from maos.rehearsed_narrative import rehearsed_caveats, rehearsed_headline, rehearsed_paragraphs
 from maos.rendering import render
 from maos.report_parameters import NarrativeParameters
 from maos.risk import RiskLevel
-from maos.writing import Prompt, WritingAction
+from maos.writing import Prompt, WritingAction, longest_form
 
 MOST_CAVEATS = 20
-# Enough for a thousand columns, and the most measures, dimensions and periods that a report can have.
+# The most data that may be sent, and what is said around them.
 _LONGEST_PROMPT_BYTES = 400_000
+# More than the schema of a narrative takes, in whatever dialect it is sent.
+_SCHEMA_BYTES = 3000
 _Paragraph = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 _LINK = re.compile(r"\w+://|\bwww\.|\]\(|<[a-z]", re.IGNORECASE)
 
@@ -85,19 +87,21 @@ Say what leads, what trails, how the measures moved, and what a careful reader m
 def _prompt(parameters: BaseModel, inputs: Mapping[str, JsonObject]) -> Prompt:
     asked = NarrativeParameters.model_validate(parameters.model_dump())
     profile, metrics = _parsed(inputs)
-    facts = profile.model_dump(mode="json", exclude={"facts": {"source", "sha256", "size"}}, exclude_none=True)
-    given = {
-        "file": profile.facts.display_name,
-        "profile": facts,
-        "metrics": metrics.model_dump(mode="json", exclude_none=True),
-    }
-    # No value can close the data section: its angle brackets arrive escaped.
-    data = json.dumps(given, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c").replace(">", "\\u003e")
-    return Prompt(
-        system=render(_SYSTEM, {"audience": printable(asked.audience, longest=120)}, place="system prompt"),
-        user=f"<data>\n{data}\n</data>\n\nWrite the narrative of the report on these data.",
-        answer=Narrative,
-    )
+    return Prompt(system=_system(asked), user=_user(narrated_data(profile, metrics)), answer=Narrative)
+
+
+def _system(asked: NarrativeParameters) -> str:
+    return render(_SYSTEM, {"audience": printable(asked.audience, longest=120)}, place="system prompt")
+
+
+def _user(data: str) -> str:
+    return f"<data>\n{data}\n</data>\n\nWrite the narrative of the report on these data."
+
+
+def _promised_bytes(parameters: BaseModel) -> int:
+    asked = NarrativeParameters.model_validate(parameters.model_dump())
+    rewrite = longest_form(Prompt(system=_system(asked), user=_user(""), answer=Narrative))
+    return len(f"{rewrite.system}{rewrite.user}".encode()) + asked.most_data_bytes + _SCHEMA_BYTES
 
 
 def _review(answer: JsonObject, inputs: Mapping[str, JsonObject]) -> list[str]:
@@ -143,4 +147,5 @@ NARRATIVE = WritingAction(
     review=_review,
     rehearse=_rehearse,
     longest_prompt_bytes=_LONGEST_PROMPT_BYTES,
+    promised_bytes=_promised_bytes,
 )

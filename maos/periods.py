@@ -10,6 +10,10 @@ MONTHS = (
 )  # fmt: skip
 
 
+# Longer trends are shown by years.
+MOST_MONTHS = 72
+
+
 class Grain(StrEnum):
     """How long the periods of a trend are."""
 
@@ -22,7 +26,7 @@ def grain_for(*, days: int, months: int) -> Grain:
     """Choose the periods, from how many different days and months have data."""
     if months <= 1 or days <= 14:
         return Grain.DAY
-    return Grain.MONTH if months <= 72 else Grain.YEAR
+    return Grain.MONTH if months <= MOST_MONTHS else Grain.YEAR
 
 
 def label_of(start: date, grain: Grain) -> str:

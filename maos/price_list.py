@@ -6,17 +6,12 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from maos.pricing import bands_of, cost_of
+from maos.errors import UnpricedModel
+from maos.pricing import INPUT_CLASSES, bands_of
+from maos.tariffs import Tariff
 from maos.usage import TokenUsage
 
 _MILLION = 1_000_000
-# The classes of input; output comes beside them.
-_INPUTS = {
-    "input": "input_tokens",
-    "cache_read": "cache_read_tokens",
-    "cache_write_5m": "cache_write_5m_tokens",
-    "cache_write_1h": "cache_write_1h_tokens",
-}
 
 
 class TokenPrice(BaseModel):
@@ -30,8 +25,11 @@ class TokenPrice(BaseModel):
     usd_per_million: Decimal
 
 
-def prices_of(model: str, at: datetime) -> tuple[TokenPrice, ...]:
+def prices_of(model: str, at: datetime, tariff: Tariff | None = None) -> tuple[TokenPrice, ...]:
     """Return every price of a model that was in force at a time, as calls are charged by it.
+
+    Args:
+        tariff: an organisation's own at this time; without it the list counts.
 
     Raises:
         UnpricedModel: when no price is known for the model.
@@ -40,17 +38,21 @@ def prices_of(model: str, at: datetime) -> tuple[TokenPrice, ...]:
     return tuple(
         TokenPrice(model=model, token_class=name, above_prompt_tokens=above, usd_per_million=price)
         for above, longest in zip(bands, (*bands[1:], bands[-1] + _MILLION), strict=True)
-        for name, price in _prices_for(longest, model, at)
+        for name, price in _prices_for(longest, model, tariff or Tariff(at=at))
     )
 
 
-def _prices_for(prompt: int, model: str, at: datetime) -> Iterator[tuple[str, Decimal]]:
+def _prices_for(prompt: int, model: str, tariff: Tariff) -> Iterator[tuple[str, Decimal]]:
     # Asked of what charges the calls: a list read beside it could say something else.
-    without = cost_of(TokenUsage(input_tokens=prompt), model, at).usd
-    for name, field in _INPUTS.items():
-        yield name, cost_of(TokenUsage(**{field: prompt}), model, at).usd * _MILLION / prompt
-    written = cost_of(TokenUsage(input_tokens=prompt, output_tokens=_MILLION), model, at).usd
-    yield "output", written - without
+    without = tariff.cost_of(TokenUsage(input_tokens=prompt), model).usd
+    for name, field in INPUT_CLASSES.items():
+        yield name, tariff.cost_of(TokenUsage(**{field: prompt}), model).usd * _MILLION / prompt
+    for name in ("output", "image"):
+        try:
+            written = tariff.cost_of(TokenUsage(**{"input_tokens": prompt, f"{name}_tokens": _MILLION}), model)
+        except UnpricedModel:
+            continue
+        yield name, written.usd - without
 
 
 def price_list_of(model: str, at: datetime) -> str:
@@ -59,4 +61,4 @@ def price_list_of(model: str, at: datetime) -> str:
     Raises:
         UnpricedModel: when no price is known for the model.
     """
-    return cost_of(TokenUsage(), model, at).price_list
+    return Tariff(at=at).cost_of(TokenUsage(), model).price_list

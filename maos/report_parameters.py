@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+# Enough for a thousand columns, and the most measures, dimensions and periods that a report can have.
+MOST_DATA_BYTES = 380_000
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -36,6 +38,9 @@ class NarrativeParameters(_Parameters):
     language: Literal["en"] = Field(default="en", description="Language of the narrative.")
     audience: str = Field(
         default="the board of the company", min_length=1, max_length=120, description="Who will read the report."
+    )
+    most_data_bytes: int = Field(
+        default=MOST_DATA_BYTES, ge=1, le=MOST_DATA_BYTES, description="Most bytes of figures that the writer is sent."
     )
 
 

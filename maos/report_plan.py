@@ -4,8 +4,15 @@ from pydantic import BaseModel
 
 from maos.datasets import DatasetFacts, ReportShape
 from maos.engines import EngineType
+from maos.longest_data import longest_narrated_data
 from maos.plans import Agent, Plan, PlanStep, RetryPolicy
-from maos.report_parameters import AggregateParameters, NarrativeParameters, ProfileParameters, PublishParameters
+from maos.report_parameters import (
+    MOST_DATA_BYTES,
+    AggregateParameters,
+    NarrativeParameters,
+    ProfileParameters,
+    PublishParameters,
+)
 from maos.requests import GenerateReportRequest
 
 _WRITER_RETRY = RetryPolicy(attempts=4, first_delay_seconds=2)
@@ -21,12 +28,13 @@ def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: Repo
     """Return the steps of a report: figures first, then charts and words side by side, then publication."""
     profile = ProfileParameters(dataset=request.dataset, digest=facts.sha256)
     aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump())
+    narrative = NarrativeParameters(most_data_bytes=min(longest_narrated_data(facts, shape), MOST_DATA_BYTES))
     return Plan(
         steps=(
             _step("profile_data", _ANALYST, "Figures", profile),
             _step("aggregate_metrics", _ANALYST, "Figures", aggregate, profile="profile_data"),
             _step("draw_charts", _ANALYST, "Charts and words", None, metrics="aggregate_metrics"),
-            _step("write_narrative", _AUTHOR, "Charts and words", NarrativeParameters(), **_FIGURES).model_copy(
+            _step("write_narrative", _AUTHOR, "Charts and words", narrative, **_FIGURES).model_copy(
                 update={"engine": EngineType.CLAUDE_CLI, "retry": _WRITER_RETRY}
             ),
             _step(

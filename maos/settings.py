@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from maos.engines import EngineType
 from maos.errors import BadInput
 
 # Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
@@ -93,6 +94,14 @@ class Settings(BaseSettings):
         default=Path(__file__).parent.parent / "deployments" / "rules" / "CLAUDE.md",
         description="The project's rules, which every plan is checked against; organisations can only tighten them.",
     )
+    limit_claude_cli: int = Field(default=8, ge=0, description="Most calls of the writer engine at once; 0: no limit.")
+    limit_deep_agent: int = Field(default=4, ge=0, description="The same for the researcher engine.")
+    limit_gemini_image: int = Field(default=4, ge=0, description="The same for the image engine.")
+    limit_internal_service: int = Field(
+        default=0,
+        ge=0,
+        description="The same for services; by default none, since a slot costs more than most of them.",
+    )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
     )
@@ -137,6 +146,16 @@ class Settings(BaseSettings):
         address = self.database_url.get_secret_value()
         separator = "&" if "?" in address else "?"
         return f"{address}{separator}options={quote(f'-crole=maos_{role.value}', safe='')}"
+
+    def limit_of(self, engine: EngineType) -> int:
+        """Return how many calls of an engine may be under way at once; 0: any number."""
+        limits = {
+            EngineType.CLAUDE_CLI: self.limit_claude_cli,
+            EngineType.DEEP_AGENT: self.limit_deep_agent,
+            EngineType.GEMINI_IMAGE: self.limit_gemini_image,
+            EngineType.INTERNAL_SERVICE: self.limit_internal_service,
+        }
+        return limits[engine]
 
     @property
     def dataset_store(self) -> Path:

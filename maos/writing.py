@@ -50,6 +50,8 @@ class WritingAction:
     # rules count as well, at most `maos.rules.LONGEST_PROSE_BYTES` of it.
     longest_prompt_bytes: int
     longest_answer_tokens: int = ANSWER_TOKENS
+    # The same by what a step's parameters say, where that is less; all that is sent but the persona.
+    promised_bytes: Callable[[BaseModel], int] | None = None
 
 
 def rewritten(prompt: Prompt, faults: str) -> Prompt:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func
@@ -63,6 +64,16 @@ def step_states(run_id: UUID, run_attempt: int, *, session: Session) -> StepStat
                 row.step_id, FailureKind(row.error_kind or FailureKind.SERVICE_ERROR), row.error_summary or ""
             )
     return states
+
+
+def retry_at(run_id: UUID, step_id: str, *, session: Session) -> datetime | None:
+    """Return the time before which a step must not be tried again, if its newest attempt says one."""
+    newest = (
+        select(AgentInvocation.retry_at)
+        .where(AgentInvocation.run_id == run_id, AgentInvocation.step_id == step_id)
+        .order_by(col(AgentInvocation.attempt).desc())
+    )
+    return session.exec(newest).first()
 
 
 def outputs_of(run_id: UUID, step_ids: Collection[str], *, session: Session) -> dict[str, JsonObject]:

@@ -179,6 +179,7 @@ class AgentInvocation(SQLModel, table=True):
     error_summary: str | None = Field(default=None, sa_type=Text)
     started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
     completed_at: datetime | None = Field(default=None, sa_type=_TIME)
+    retry_at: datetime | None = Field(default=None, sa_type=_TIME)
 
 
 class InvocationVendorDetail(SQLModel, table=True):
@@ -192,6 +193,7 @@ class InvocationVendorDetail(SQLModel, table=True):
     request_id: str | None = Field(default=None, sa_type=Text)
     raw_usage: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     price_snapshot: str | None = Field(default=None, sa_type=Text)
+    list_cost_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
     error_detail: str | None = Field(default=None, sa_type=Text)
 
 

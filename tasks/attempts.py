@@ -12,11 +12,12 @@ from maos.actions import StepOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
-from maos.pricing import cost_of
 from maos.redaction import for_clients, without_secrets
 from maos.statuses import ApprovalStatus, InvocationStatus
+from maos.tariffs import Tariff
 from maos.usage import Receipt
-from sql import approvals, audit, budgets, invocations
+from maos.waits import retry_at
+from sql import approvals, audit, budgets, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
 from tasks.failures import error_for_clients, kind_of
@@ -32,6 +33,9 @@ _FATE_UNKNOWN = frozenset({FailureKind.TIMED_OUT, FailureKind.INTERRUPTED})
 class Attempt:
     """One attempt of a step as a context: leaving it without `complete` records a failure.
 
+    Args:
+        tariff: the prices that the ceiling is from; it is settled by the same.
+
     Raises on entry:
         ApprovalInvalid: when the step needs an approval and none covers exactly this payload.
         BudgetExceeded: when the ceiling does not fit into a budget; nothing is written then.
@@ -39,9 +43,17 @@ class Attempt:
         LeaseLost: when another process has taken the run up.
     """
 
-    def __init__(self, payload: Payload, *, ceiling_usd: Decimal = Decimal(0), task_run_id: UUID | None = None) -> None:
+    def __init__(
+        self,
+        payload: Payload,
+        *,
+        ceiling_usd: Decimal = Decimal(0),
+        tariff: Tariff | None = None,
+        task_run_id: UUID | None = None,
+    ) -> None:
         self._payload = payload
         self._ceiling_usd = ceiling_usd
+        self._tariff = tariff
         self._task_run_id = task_run_id
         # Known beforehand: a begin whose commit was not answered finds its own row when it is repeated.
         self._invocation_id = uuid4()
@@ -77,6 +89,7 @@ class Attempt:
                 rehearsal=run.rehearsal,
                 input_summary=for_clients(_inputs_in_words(self._payload)),
                 token_cost_estimate=self._ceiling_usd,
+                started_at=self._tariff.at if self._tariff else utc_now(),
             )
             session.add(row)
             session.flush()
@@ -133,6 +146,7 @@ class Attempt:
             in_doubt = effects.note_failed(self._payload, error, session=session)
             row.error_kind = None if in_doubt else kind_of(error).value
             row.error_summary = for_clients(error_for_clients(error))
+            row.retry_at = None if in_doubt else retry_at(error, utc_now())
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
@@ -155,6 +169,8 @@ class Attempt:
         )
         if self._receipt:
             _note_receipt(self._receipt, row, detail)
+            if self._receipt.final:
+                _price(self._receipt, self._tariff_of(row, session=session), row, detail)
         elif kind_of(error) in _FATE_UNKNOWN and error:
             row.cost_usd = row.token_cost_estimate
         session.add(row)
@@ -162,6 +178,12 @@ class Attempt:
         if self._receipt or error:
             invocations.add_vendor_detail(detail, session=session)
         session.flush()
+
+    def _tariff_of(self, row: AgentInvocation, *, session: Session) -> Tariff:
+        """Return the prices that the ceiling was taken from: the cost must be from the same."""
+        if self._tariff:
+            return self._tariff
+        return Tariff(at=row.started_at, overrides=price_overrides.overrides_of(row.org_id, session=session))
 
     def _audit(self, row: AgentInvocation, event: str, *, summary: str, session: Session) -> None:
         payload = self._payload
@@ -215,18 +237,17 @@ def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVend
     detail.raw_usage = receipt.raw_usage
     # Cut short, a call may have cost its ceiling; a limit must hold against that.
     row.cost_usd = row.token_cost_estimate
-    if receipt.final:
-        _price(receipt, row, detail)
 
 
-def _price(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
+def _price(receipt: Receipt, tariff: Tariff, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
     try:
-        cost = cost_of(receipt.usage, receipt.model, row.started_at)
+        charge = tariff.cost_of(receipt.usage, receipt.model)
     except UnpricedModel:
         # A model that names itself anew is never free: the ceiling stands until its price is known.
         return
-    row.cost_usd = cost.usd
-    detail.price_snapshot = cost.price_list
+    row.cost_usd = charge.usd
+    detail.list_cost_usd = charge.list_usd
+    detail.price_snapshot = charge.price_list
 
 
 def _inputs_in_words(payload: Payload) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from uuid import UUID
 
 from maos.engines import EngineType
 from maos.plans import Plan
 from tasks import claude_cli, gemini_image
 from tasks.payloads import Payload
+from tasks.rules import rule_book
+from tasks.tariffs import tariff_of
 
 # Engines that are not in here cost nothing.
 _STEP_CEILINGS: dict[EngineType, Callable[[Payload], Decimal]] = {
@@ -21,7 +24,9 @@ def step_ceiling(payload: Payload) -> Decimal:
     return ceiling(payload) if ceiling else Decimal(0)
 
 
-def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
-    """Return what each step of a plan that costs anything can cost at most, in USD."""
-    written = claude_cli.planned_ceilings(plan, rehearsal=rehearsal)
-    return written | gemini_image.planned_ceilings(plan, rehearsal=rehearsal)
+def planned_ceilings(plan: Plan, *, org_id: UUID, rehearsal: bool) -> dict[str, Decimal]:
+    """Return what each step of a plan that costs anything can cost an organisation at most, in USD."""
+    if rehearsal:
+        return {}
+    tariff, prose = tariff_of(org_id), rule_book(org_id).prose
+    return claude_cli.planned_ceilings(plan, tariff, prose) | gemini_image.planned_ceilings(plan, tariff)

@@ -10,15 +10,18 @@ from maos.actions import JsonObject, StepOutcome
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from maos.plans import Plan, PlanStep
-from maos.pricing import ceiling_of
 from maos.rules_check import text_faults
+from maos.tariffs import Tariff
 from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, governed_by, longest_form, rewritten, spoken_as
 from tasks.attempts import Attempt
 from tasks.catalogue import WRITING
 from tasks.engines import writer_engine
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.slots import engine_slot
 from tasks.steps import StepOrder, take_up, task_run_id
+from tasks.tariffs import tariff_of
+from tasks.token_counts import tokens_if_worthwhile
 from tasks.writer import call_writer, sent_bytes, writer_ceiling
 
 
@@ -53,8 +56,15 @@ def _write(payload: Payload, *, faults: str) -> None:
     prompt = _prompt(action, payload, engine)
     if faults:
         prompt = rewritten(prompt, faults)
-    ceiling = writer_ceiling(engine, prompt, datetime.now(UTC))
-    with Attempt(payload, ceiling_usd=ceiling, task_run_id=task_run_id()) as attempt:
+    with engine_slot(payload.run, EngineType.CLAUDE_CLI):
+        _ask(payload, engine, prompt)
+
+
+def _ask(payload: Payload, engine: ClaudeEngine, prompt: Prompt) -> None:
+    action, counted = WRITING[payload.step.action], tokens_if_worthwhile(engine, prompt)
+    tariff = tariff_of(payload.run.org_id)
+    ceiling = writer_ceiling(engine, prompt, tariff, counted_tokens=counted)
+    with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
         reply = call_writer(engine, prompt, get_run_logger().info)
         attempt.spend(reply)
         _check(action, payload, reply.answer)
@@ -67,32 +77,34 @@ def step_ceiling(payload: Payload) -> Decimal:
         return Decimal(0)
     engine = writer_engine()
     prompt = _prompt(WRITING[payload.step.action], payload, engine)
-    return _calls(payload.step) * writer_ceiling(engine, longest_form(prompt), datetime.now(UTC))
+    return _calls(payload.step) * writer_ceiling(engine, longest_form(prompt), tariff_of(payload.run.org_id))
 
 
-def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
-    """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD."""
-    if rehearsal:
-        return {}
-    return {step.id: _planned_ceiling(step, WRITING[step.action]) for step in plan.steps if step.action in WRITING}
+def planned_ceilings(plan: Plan, tariff: Tariff, prose: str) -> dict[str, Decimal]:
+    """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD.
 
-
-def _planned_ceiling(step: PlanStep, action: WritingAction) -> Decimal:
-    return _calls(step) * _planned_ceiling_of_call(action, writer_engine().model_id)
+    Args:
+        prose: of the rules, which the writer is told in each call.
+    """
+    model = writer_engine().model_id
+    return {
+        step.id: _calls(step) * _ceiling_of_call(_most_bytes(action, step, prose), action, model, tariff)
+        for step in plan.steps
+        if (action := WRITING.get(step.action))
+    }
 
 
 def ceilings_of_try(action: WritingAction) -> dict[str, Decimal]:
     """Return what one try of an action can cost at most, its rewrite included, in USD by the model that may write."""
-    return {alias: CALLS_PER_TRY * _planned_ceiling_of_call(action, model) for alias, model in MODELS.items()}
+    bare = Tariff(at=datetime.now(UTC))
+    return {
+        alias: CALLS_PER_TRY * _ceiling_of_call(action.longest_prompt_bytes, action, model, bare)
+        for alias, model in MODELS.items()
+    }
 
 
-def _planned_ceiling_of_call(action: WritingAction, model: str) -> Decimal:
-    return ceiling_of(
-        sent_bytes=action.longest_prompt_bytes,
-        max_output_tokens=action.longest_answer_tokens,
-        model=model,
-        at=datetime.now(UTC),
-    )
+def _ceiling_of_call(most_bytes: int, action: WritingAction, model: str, tariff: Tariff) -> Decimal:
+    return tariff.ceiling_of(sent_bytes=most_bytes, max_output_tokens=action.longest_answer_tokens, model=model)
 
 
 def _calls(step: PlanStep) -> int:
@@ -103,18 +115,23 @@ def _prompt(action: WritingAction, payload: Payload, engine: ClaudeEngine) -> Pr
     parameters = payload.spec.parameters.model_validate(payload.parameters)
     asked = spoken_as(payload.step.agent.persona, action.prompt(parameters, payload.inputs))
     prompt = governed_by(payload.book.prose, asked)
-    _check_size(action, size=sent_bytes(engine, longest_form(prompt)), answer_tokens=prompt.max_output_tokens)
+    size, most = sent_bytes(engine, longest_form(prompt)), _most_bytes(action, payload.step, payload.book.prose)
+    if size > most:
+        limit = f"{action.spec.name} sends at most {most:,} here"
+        raise EngineFailure(FailureKind.TOO_LONG, f"the prompt comes to {size:,} bytes; {limit}")
+    if prompt.max_output_tokens > action.longest_answer_tokens:
+        limit = f"{action.spec.name} asks for at most {action.longest_answer_tokens:,}"
+        raise EngineFailure(FailureKind.TOO_LONG, f"the answer may take {prompt.max_output_tokens:,} tokens; {limit}")
     return prompt
 
 
-def _check_size(action: WritingAction, *, size: int, answer_tokens: int) -> None:
-    name = action.spec.name
-    if size > action.longest_prompt_bytes:
-        limit = f"{name} sends at most {action.longest_prompt_bytes:,}"
-        raise EngineFailure(FailureKind.TOO_LONG, f"the prompt comes to {size:,} bytes; {limit}")
-    if answer_tokens > action.longest_answer_tokens:
-        limit = f"{name} asks for at most {action.longest_answer_tokens:,}"
-        raise EngineFailure(FailureKind.TOO_LONG, f"the answer may take {answer_tokens:,} tokens; {limit}")
+def _most_bytes(action: WritingAction, step: PlanStep, prose: str) -> int:
+    """Return how much a step may send, the rewrite included: what its plan was priced for."""
+    if action.promised_bytes is None:
+        return action.longest_prompt_bytes
+    promised = action.promised_bytes(action.spec.parameters.model_validate(step.parameters))
+    told = f"{prose}{step.agent.persona}\n\n"
+    return min(action.longest_prompt_bytes, promised + len(told.encode()))
 
 
 def _check(action: WritingAction, payload: Payload, answer: JsonObject) -> None:

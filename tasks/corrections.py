@@ -1,7 +1,7 @@
 """Recomputing what past calls cost, and writing what is missing or too much as entries of its own."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from uuid import UUID
 
@@ -9,20 +9,28 @@ from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.corrections import Finding, PastCall, Recosted, recosted
 from maos.engines import EngineType
+from maos.price_overrides import PriceOverride
+from maos.tariffs import Tariff
 from maos.usage import TokenUsage
-from sql import audit, budgets
+from sql import audit, budgets, price_overrides
 from sql.corrections import CallFilter, lock_calls, past_calls
 from sql.session import org_session, system_session
-from tasks.writer import usage_of
+from tasks import illustrator, writer
 
 # Each vendor records usage in words of its own.
-_READERS: dict[EngineType, Callable[[JsonObject], TokenUsage]] = {EngineType.CLAUDE_CLI: usage_of}
+_READERS: dict[EngineType, Callable[[JsonObject], TokenUsage]] = {
+    EngineType.CLAUDE_CLI: writer.usage_of,
+    EngineType.GEMINI_IMAGE: illustrator.usage_of,
+}
+
+Overrides = Mapping[UUID, tuple[PriceOverride, ...]]
 
 
 def review_costs(which: CallFilter) -> list[Recosted]:
     """Return past calls with what they cost by the prices known now."""
     with system_session() as session:
-        return [_recosted(call) for call in past_calls(which, session=session)]
+        agreed = price_overrides.all_overrides(session=session)
+        return [_recosted(call, agreed) for call in past_calls(which, session=session)]
 
 
 def correct_costs(found: Iterable[Recosted]) -> list[Recosted]:
@@ -41,7 +49,8 @@ def _correct_run(run_id: UUID, *, org_id: UUID, ids: Sequence[UUID]) -> list[Rec
     with org_session(org_id) as session:
         lock_calls(ids, session=session)
         # Looked at once more, now that nobody else can correct them.
-        now = [_recosted(call) for call in past_calls(CallFilter(ids=ids), session=session)]
+        agreed = price_overrides.all_overrides(session=session)
+        now = [_recosted(call, agreed) for call in past_calls(CallFilter(ids=ids), session=session)]
         due = [each for each in now if each.finding is Finding.DIFFERS]
         for each in due:
             budgets.correct(each.call, each.difference_usd, each.price_list or "", session=session)
@@ -52,9 +61,10 @@ def _correct_run(run_id: UUID, *, org_id: UUID, ids: Sequence[UUID]) -> list[Rec
     return due
 
 
-def _recosted(call: PastCall) -> Recosted:
+def _recosted(call: PastCall, agreed: Overrides) -> Recosted:
     read = _READERS.get(call.engine)
-    return recosted(call, read(call.raw_usage) if read and call.raw_usage else None)
+    tariff = Tariff(at=call.started_at, overrides=agreed.get(call.org_id, ()))
+    return recosted(call, read(call.raw_usage) if read and call.raw_usage else None, tariff)
 
 
 def _event(run_id: UUID, due: Sequence[Recosted], cost: Decimal) -> AuditEvent:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from time import monotonic
 
 from blocks.claude import ClaudeEngine
+from blocks.gemini_image import GeminiImageEngine
 from maos.engine_checks import EngineCheck, EngineState
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
+from maos.images import is_locked_model
 from tasks.catalogue import actions
 from tasks.engines import image_engine, writer_engine
 
@@ -15,7 +17,7 @@ _PATIENCE_SECONDS = 15.0
 
 
 def check_engines() -> list[EngineCheck]:
-    """Call every engine that there is; one that has no key, or no request that is free, is not called."""
+    """Call every engine that there is; one that has no key is not called."""
     return [check() for check in CHECKS.values()]
 
 
@@ -23,13 +25,7 @@ def _check_writer() -> EngineCheck:
     engine = writer_engine()
     if not engine.configured:
         return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.NOT_CONFIGURED)
-    begun = monotonic()
-    try:
-        _count_tokens(engine.within(_PATIENCE_SECONDS))
-    except EngineFailure as failure:
-        return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.FAILED, reason=failure.kind)
-    passed = round((monotonic() - begun) * 1000)
-    return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.OK, latency_ms=passed, note=engine.model)
+    return _called(EngineType.CLAUDE_CLI, lambda: _count_tokens(engine.within(_PATIENCE_SECONDS)), note=engine.model)
 
 
 def _count_tokens(engine: ClaudeEngine) -> None:
@@ -42,11 +38,27 @@ def _count_tokens(engine: ClaudeEngine) -> None:
 
 
 def _check_illustrator() -> EngineCheck:
-    engine = EngineType.GEMINI_IMAGE
-    if not image_engine().configured:
-        return EngineCheck(engine=engine, state=EngineState.NOT_CONFIGURED)
-    # The only request that its block hands out makes an image, which is paid for.
-    return EngineCheck(engine=engine, state=EngineState.NOT_CALLED, note="each of its requests costs money")
+    engine = image_engine()
+    if not engine.configured:
+        return EngineCheck(engine=EngineType.GEMINI_IMAGE, state=EngineState.NOT_CONFIGURED)
+    return _called(EngineType.GEMINI_IMAGE, lambda: _look_up(engine.within(_PATIENCE_SECONDS)))
+
+
+def _look_up(engine: GeminiImageEngine) -> None:
+    # Free as well: an image is paid for.
+    with engine.connect() as client:
+        name = client.look_up()
+    if not is_locked_model(name):
+        raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer names another model, or none")
+
+
+def _called(engine: EngineType, call: Callable[[], None], *, note: str = "") -> EngineCheck:
+    begun = monotonic()
+    try:
+        call()
+    except EngineFailure as failure:
+        return EngineCheck(engine=engine, state=EngineState.FAILED, reason=failure.kind)
+    return EngineCheck(engine=engine, state=EngineState.OK, latency_ms=round((monotonic() - begun) * 1000), note=note)
 
 
 def _check_services() -> EngineCheck:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from prefect import get_run_logger, task
 
+from blocks.gemini_image import GeminiImageEngine
 from maos.actions import StepOutcome
 from maos.engines import EngineType
 from maos.images import (
@@ -17,7 +18,7 @@ from maos.images import (
     prompt_of,
 )
 from maos.plans import Plan
-from maos.pricing import image_ceiling_of
+from maos.tariffs import Tariff
 from tasks.artifacts import show_artifacts
 from tasks.attempts import Attempt
 from tasks.engines import image_engine
@@ -26,7 +27,9 @@ from tasks.illustrator import call_illustrator
 from tasks.images import Picture, checked_png, rehearsed_png
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.slots import engine_slot
 from tasks.steps import StepOrder, run_folder, take_up, task_run_id
+from tasks.tariffs import tariff_of
 
 
 @task(tags={EngineType.GEMINI_IMAGE.tag}, **ENGINE_OPTIONS)
@@ -48,7 +51,14 @@ def _rehearse(payload: Payload) -> StepOutcome:
 def _create(payload: Payload) -> StepOutcome:
     prompt = _prompt(payload)
     engine = image_engine().within(payload.timeout_seconds)
-    with Attempt(payload, ceiling_usd=_ceiling(len(prompt.encode())), task_run_id=task_run_id()) as attempt:
+    with engine_slot(payload.run, EngineType.GEMINI_IMAGE):
+        return _ask(payload, engine, prompt)
+
+
+def _ask(payload: Payload, engine: GeminiImageEngine, prompt: str) -> StepOutcome:
+    tariff = tariff_of(payload.run.org_id)
+    ceiling = _ceiling(len(prompt.encode()), tariff)
+    with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
         get_run_logger().info("the illustrator is asked for an image of %s", _parameters(payload).aspect_ratio)
         reply = call_illustrator(engine, prompt, _parameters(payload).aspect_ratio)
         attempt.spend(reply)
@@ -74,15 +84,13 @@ def step_ceiling(payload: Payload) -> Decimal:
     """Return what the step can cost at most, every try included, in USD."""
     if payload.run.rehearsal:
         return Decimal(0)
-    return payload.step.retry.attempts * _ceiling(len(_prompt(payload).encode()))
+    return payload.step.retry.attempts * _ceiling(len(_prompt(payload).encode()), tariff_of(payload.run.org_id))
 
 
-def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
+def planned_ceilings(plan: Plan, tariff: Tariff) -> dict[str, Decimal]:
     """Return what each image of a plan can cost at most, before anything its step reads is known, in USD."""
-    if rehearsal:
-        return {}
     return {
-        step.id: step.retry.attempts * _ceiling(longest_prompt_bytes(step.agent.persona))
+        step.id: step.retry.attempts * _ceiling(longest_prompt_bytes(step.agent.persona), tariff)
         for step in plan.steps
         if step.engine is EngineType.GEMINI_IMAGE
     }
@@ -90,13 +98,11 @@ def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
 
 def ceilings_of_try() -> dict[str, Decimal]:
     """Return what one try can cost at most, in USD, under the one name that its model has here."""
-    return {"image": _ceiling(longest_prompt_bytes(""))}
+    return {"image": _ceiling(longest_prompt_bytes(""), Tariff(at=datetime.now(UTC)))}
 
 
-def _ceiling(sent_bytes: int) -> Decimal:
-    return image_ceiling_of(
-        sent_bytes=sent_bytes, max_output_tokens=MAX_OUTPUT_TOKENS, model=IMAGE_MODEL, at=datetime.now(UTC)
-    )
+def _ceiling(sent_bytes: int, tariff: Tariff) -> Decimal:
+    return tariff.image_ceiling_of(sent_bytes=sent_bytes, max_output_tokens=MAX_OUTPUT_TOKENS, model=IMAGE_MODEL)
 
 
 def _prompt(payload: Payload) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from blocks.gemini_image import GeminiImageEngine
+from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
 from maos.images import IMAGE_MODEL, AspectRatio, is_locked_model
 from maos.labels import printable
@@ -85,35 +86,30 @@ def _model_of(answer: "ImageAnswer") -> str:
 
 def _receipt_of(answer: "ImageAnswer") -> Receipt:
     usage = answer.usage_metadata
+    raw = usage.model_dump(mode="json", by_alias=True, exclude_none=True) if usage else {}
     return Receipt(
         model=_model_of(answer),
         request_id=answer.response_id,
-        usage=_usage_of(answer),
-        raw_usage=usage.model_dump(mode="json", by_alias=True, exclude_none=True) if usage else {},
+        usage=usage_of(raw),
+        raw_usage=raw,
         final=usage is not None and usage.prompt_token_count is not None,
     )
 
 
-def _usage_of(answer: "ImageAnswer") -> TokenUsage:
-    usage = answer.usage_metadata
-    if usage is None:
-        return TokenUsage()
-    made = usage.candidates_token_count or 0
-    split = usage.candidates_tokens_details
+def usage_of(raw: JsonObject) -> TokenUsage:
+    """Read the vendor's own record of the usage."""
+    made = raw.get("candidatesTokenCount") or 0
+    split = raw.get("candidatesTokensDetails") or []
     # Where the answer does not say which tokens are the image, all are: that is the dearer class.
-    images = sum(part.token_count or 0 for part in split if _is_image(part.modality)) if split else made
-    cached = usage.cached_content_token_count or 0
-    asked = (usage.prompt_token_count or 0) + (usage.tool_use_prompt_token_count or 0)
+    images = sum(part.get("tokenCount") or 0 for part in split if part.get("modality") == "IMAGE") if split else made
+    cached = raw.get("cachedContentTokenCount") or 0
+    asked = (raw.get("promptTokenCount") or 0) + (raw.get("toolUsePromptTokenCount") or 0)
     return TokenUsage(
         input_tokens=max(asked - cached, 0),
         cache_read_tokens=cached,
         image_tokens=images,
-        output_tokens=max(made - images, 0) + (usage.thoughts_token_count or 0),
+        output_tokens=max(made - images, 0) + (raw.get("thoughtsTokenCount") or 0),
     )
-
-
-def _is_image(modality: object) -> bool:
-    return getattr(modality, "value", None) == "IMAGE"
 
 
 def _word(value: str) -> str:

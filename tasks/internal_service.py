@@ -14,6 +14,7 @@ from tasks.effects import key_of
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
 from tasks.services.registry import SERVICES, RegisteredService, RunFacts, ServiceCall
+from tasks.slots import engine_slot
 from tasks.steps import StepOrder, run_folder, take_up, task_run_id
 
 # A service that keeps its own time knows what became of it; killed in the middle, nobody does.
@@ -27,7 +28,10 @@ def run_internal_service(order: StepOrder) -> None:
     service = SERVICES[payload.step.action]
     # Before the attempt begins: what fails here has certainly done nothing.
     call = call_of(payload, service)
-    with Attempt(payload, task_run_id=task_run_id()) as attempt:
+    with (
+        engine_slot(payload.run, EngineType.INTERNAL_SERVICE),
+        Attempt(payload, task_run_id=task_run_id()) as attempt,
+    ):
         outcome = _carry_out(service, call, confirmed=attempt.confirmed_by is not None)
         attempt.complete(outcome)
     show_artifacts(payload.run, outcome)

@@ -29,7 +29,8 @@ _PAUSE_AFTER_FAILURE_SECONDS = 30.0
 def show_plan(run: Run, rules: Rules) -> None:
     """Publish the plan as a table."""
     asking = Asking(autonomy=run.autonomy, read_only_exempt=run.read_only_exempt, initiator=run.initiator, rules=rules)
-    rows = plan_rows(run.plan, actions(), asking, planned_ceilings(run.plan, rehearsal=run.rehearsal))
+    ceilings = planned_ceilings(run.plan, org_id=run.org_id, rehearsal=run.rehearsal)
+    rows = plan_rows(run.plan, actions(), asking, ceilings)
     cells = [
         row.model_dump(mode="json", exclude={"after", "ceiling_usd"})
         | {"after": ", ".join(row.after), "USD at most": dollars(row.ceiling_usd)}

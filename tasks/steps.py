@@ -10,6 +10,7 @@ from maos.runs import Run
 from maos.settings import load_settings
 from tasks.ledger import reread
 from tasks.payloads import Payload, payload_of
+from tasks.waits import wait_as_asked
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,19 @@ class StepOrder:
 
 
 def take_up(order: StepOrder) -> Payload:
-    """Return what the step will do.
+    """Return what the step will do, once it may be tried.
 
     Raises:
         InputMismatch: when what it reads does not fit what it needs.
         RuleBroken: when the rules forbid it.
         LeaseLost: when another process has taken the run up.
     """
-    return payload_of(reread(order.run_id, order.org_id, order.epoch), order.step_id)
+
+    def present() -> Run:
+        return reread(order.run_id, order.org_id, order.epoch)
+
+    wait_as_asked(present(), order.step_id, still_ours=present)
+    return payload_of(present(), order.step_id)
 
 
 def run_folder(run: Run) -> Path:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from blocks.claude import ClaudeEngine
 from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
-from maos.pricing import ceiling_of
+from maos.tariffs import Tariff
 from maos.usage import Receipt, TokenUsage
 from maos.writing import Prompt
 
@@ -65,13 +64,15 @@ def sent_bytes(engine: ClaudeEngine, prompt: Prompt) -> int:
     return sum(len(text.encode()) for text in sent)
 
 
-def writer_ceiling(engine: ClaudeEngine, prompt: Prompt, at: datetime) -> Decimal:
+def writer_ceiling(
+    engine: ClaudeEngine, prompt: Prompt, tariff: Tariff, *, counted_tokens: int | None = None
+) -> Decimal:
     """Return the most that asking the writer once can cost."""
-    return ceiling_of(
+    return tariff.ceiling_of(
         sent_bytes=sent_bytes(engine, prompt),
         max_output_tokens=prompt.max_output_tokens,
         model=engine.model_id,
-        at=at,
+        counted_tokens=counted_tokens,
     )
 
 
@@ -136,7 +137,7 @@ def _write(engine: ClaudeEngine, prompt: Prompt, draft: _Draft, progress: Callab
         stream = client.messages.create(
             model=engine.model_id,
             max_tokens=prompt.max_output_tokens,
-            system=_system_of(prompt),
+            system=system_of(prompt),
             messages=[{"role": "user", "content": prompt.user}],
             output_config={"effort": _EFFORT, "format": {"type": "json_schema", "schema": schema}},
             stream=True,
@@ -151,7 +152,7 @@ def _write(engine: ClaudeEngine, prompt: Prompt, draft: _Draft, progress: Callab
                     progress(f"the writer has written {told} characters")
 
 
-def _system_of(prompt: Prompt) -> "list[SystemText]":
+def system_of(prompt: Prompt) -> "list[SystemText]":
     """Return what stays the same from call to call, to be kept by the vendor for a while.
 
     The rules are a prefix of their own: every agent of an organisation has them, whatever it is asked after them.

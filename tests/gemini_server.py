@@ -13,6 +13,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ from maos.images import IMAGE_MODEL
 Json = dict[str, Any]
 Ending = Literal["complete", "cut", "stall", "drip_headers", "drip_body"]
 
-LOCKED_PATH = f"/v1beta/models/{IMAGE_MODEL}:generateContent"
+MODEL_PATH = f"/v1beta/models/{IMAGE_MODEL}"
+LOCKED_PATH = f"{MODEL_PATH}:generateContent"
 USED: Json = {
     "promptTokenCount": 12,
     "candidatesTokenCount": 1120,
@@ -116,6 +118,7 @@ class LoggedRequest:
     headers: Mapping[str, str]
     body: Json
     status: int
+    at: float = field(default_factory=time.monotonic)
 
 
 class GeminiServer:
@@ -171,6 +174,10 @@ class GeminiServer:
         answer = {"candidates": [candidate], "modelVersion": IMAGE_MODEL, "responseId": "resp-1"}
         answer |= {"usageMetadata": usage} | top
         self.will_say(json.dumps({name: value for name, value in answer.items() if value is not None}).encode())
+
+    def will_be_looked_up(self, name: str = f"models/{IMAGE_MODEL}") -> None:
+        """Answer with what is known of a model."""
+        self.will_say(json.dumps({"name": name, "version": "001", "displayName": "Nano Banana 2"}).encode())
 
     def will_say(self, answer: bytes) -> None:
         """Answer with these bytes."""
@@ -233,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_POST = do_GET = do_PUT = do_DELETE = _serve  # noqa: N815
 
     def _check(self, headers: Mapping[str, str], raw: bytes) -> None:
-        if (self.command, self.path) != ("POST", LOCKED_PATH):
+        if (self.command, self.path) not in {("POST", LOCKED_PATH), ("GET", MODEL_PATH)}:
             raise ApiError(404, f"{self.command} {self.path} is not found")
         sent = headers.get("x-goog-api-key", "")
         if not sent or "authorization" in headers:
@@ -241,6 +248,8 @@ class _Handler(BaseHTTPRequestHandler):
         if sent != self.server.api.key:
             # The echo is on purpose: a client must not carry it into its errors.
             raise ApiError(400, f"API key not valid: {sent}", details=[reason("API_KEY_INVALID")])
+        if self.command == "GET":
+            return
         if headers.get("content-type") != "application/json":
             raise ApiError(400, "Content-Type: application/json is expected")
         try:

@@ -12,6 +12,7 @@ import json
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,6 +81,7 @@ class LoggedRequest:
     headers: Mapping[str, str]
     body: Json
     status: int
+    at: float = field(default_factory=time.monotonic)
 
 
 class MessagesServer:
@@ -88,6 +90,9 @@ class MessagesServer:
     def __init__(self, *, key: str) -> None:
         self.key = key
         self.requests: list[LoggedRequest] = []
+        # Requests to count tokens are answered with an estimate and kept apart, unless a test scripts them too.
+        self.counts: list[LoggedRequest] = []
+        self.scripts_counts = False
         self.closing = threading.Event()
         self._behaviours: deque[Behaviour] = deque()
         self._server = _Server(self)
@@ -174,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = Behaviour()
         try:
             request = self._accepted(headers, raw)
-            behaviour = api.next_behaviour()
+            behaviour = _estimate(raw) if self._is_only_counted() else api.next_behaviour()
             if behaviour.error and behaviour.error.status != 200:
                 raise behaviour.error
         except ApiError as error:
@@ -198,7 +203,11 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(raw)
         except ValueError:
             body = {}
-        api.requests.append(LoggedRequest(self.command, self.path, safe, body, status))
+        log = api.counts if self._is_only_counted() else api.requests
+        log.append(LoggedRequest(self.command, self.path, safe, body, status))
+
+    def _is_only_counted(self) -> bool:
+        return self.path == COUNT_PATH and not self.server.api.scripts_counts
 
     def _send_json(self, status: int, body: Json, headers: Mapping[str, str]) -> None:
         payload = json.dumps(body).encode()
@@ -249,6 +258,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature is the library's
         """Keep quiet."""
+
+
+def _estimate(raw: bytes) -> Behaviour:
+    return Behaviour(usage={"input_tokens": len(raw) // 3})
 
 
 def _message(request: MessagesRequest, behaviour: Behaviour) -> Json:

@@ -7,6 +7,7 @@ import time
 from deployments.embedded.credentials import ensure_credentials
 from deployments.embedded.databases import give_logins
 from deployments.embedded.home import Home
+from deployments.embedded.limits import ensure_limits
 from deployments.embedded.prefect_api import api_client, api_fault
 from deployments.embedded.registry import project_digest, read_registry
 from maos.errors import MaosError, StackError
@@ -29,7 +30,7 @@ def migrate(settings: Settings, home: Home, *, embedded: bool) -> None:
 
 
 def register(settings: Settings, home: Home) -> None:
-    """Register blocks and deployments, unless the server knows them as they are."""
+    """Set the limits of the engines; register blocks and deployments, unless the server knows them as they are."""
     api_url, auth = settings.prefect_api_url or "", settings.prefect_api_auth_string
     digest, last = project_digest(), read_registry(home.registry)
     unchanged = last is not None and last.is_current(digest=digest, api_url=api_url)
@@ -42,6 +43,7 @@ def register(settings: Settings, home: Home) -> None:
             if time.monotonic() > deadline:
                 raise StackError("prefect", fault)
             time.sleep(0.1)
+        ensure_limits(client, settings)
         if unchanged and last is not None and last.is_known(client):
             return
     from deployments.embedded.registration import register_project

@@ -21,6 +21,8 @@ def server_environment(home: Home, *, port: int, database_url: str, auth_string:
         "PREFECT_SERVER_UI_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home.prefect / "ui"),
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        # In memory, as by default, a restart would forget who holds which slot of a limit, and those never came back.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         # In batches the recorder costs the server a third of the processor time, and a second of delay.
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "50",

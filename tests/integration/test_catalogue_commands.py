@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from console.actions import actions as actions_command
 from console.prices import prices
+from maos.images import IMAGE_MODEL
 from tasks.catalogue import actions
 
 ROOT = Path(__file__).parent.parent.parent
@@ -109,7 +110,9 @@ def test_people_read_tables_where_nothing_runs(tmp_path: Path, arguments: tuple[
 def test_prices_are_shown_for_the_models_of_the_project_or_for_one() -> None:
     every, one = _json(prices, "show"), _json(prices, "show", "haiku", "--at", "2026-11-01")
 
-    assert {row["model"] for row in every["prices"]} == {"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"}
+    writers = {"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"}
+    assert {row["model"] for row in every["prices"]} == writers | {IMAGE_MODEL}
+    assert {row["model"] for row in every["prices"] if row["token_class"] == "image"} == {IMAGE_MODEL}
     assert every["price_list"].startswith("genai-prices ")
     assert (one["at"], one["region_factor"]) == ("2026-11-01T00:00:00+00:00", "1.1")
     assert one["prices"][0] == {

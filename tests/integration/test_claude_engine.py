@@ -50,9 +50,11 @@ def test_an_engine_without_a_key_is_not_configured_whatever_the_sdk_would_find(m
 
 
 @pytest.mark.parametrize("key", ["sk-ant-abc…xyz", "sk-ant\nabc", "   "])
-def test_a_key_that_cannot_be_sent_is_refused_without_being_repeated(key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_refused_without_being_repeated(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    monkeypatch.setenv("MAOS_ANTHROPIC_API_KEY", key)
+
     with pytest.raises(EngineFailure) as caught:
-        ClaudeEngine(api_key=key).get_client()
+        ClaudeEngine().get_client()
 
     assert caught.value.kind is FailureKind.NOT_CONFIGURED
     assert "sk-ant" not in str(caught.value)

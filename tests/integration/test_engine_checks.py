@@ -17,6 +17,7 @@ from maos.errors import BadInput, StackError
 from tasks.dispatch import ENGINE_TASKS
 from tasks.engine_checks import CHECKS
 from tasks.services.registry import SERVICES
+from tests.gemini_server import MODEL_PATH, GeminiServer, reason
 from tests.messages_server import MessagesServer
 
 KEY = "sk-test-canary-0123456789"
@@ -35,7 +36,7 @@ def _bare_environment(prefect_api: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
     monkeypatch.setenv("MAOS_HOME", str(tmp_path))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    for name in ("MAOS_ANTHROPIC_API_KEY", "MAOS_ANTHROPIC_BASE_URL", "MAOS_GEMINI_API_KEY"):
+    for name in ("MAOS_ANTHROPIC_API_KEY", "MAOS_ANTHROPIC_BASE_URL", "MAOS_GEMINI_API_KEY", "MAOS_GEMINI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     GeminiImageEngine().save("default", overwrite=True)
     yield
@@ -45,6 +46,7 @@ def _bare_environment(prefect_api: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
 @pytest.fixture
 def server() -> Iterator[MessagesServer]:
     with MessagesServer(key=KEY) as running:
+        running.scripts_counts = True
         _configure(running.url)
         yield running
 
@@ -64,14 +66,56 @@ def _check() -> tuple[int, dict[str, Any], dict[str, Any]]:
     return done.exit_code, writer, services
 
 
-def test_an_illustrator_with_a_key_is_not_called_because_that_would_cost_money(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MAOS_GEMINI_API_KEY", KEY)
+@pytest.fixture
+def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
     ClaudeEngine().save("default", overwrite=True)
+    with GeminiServer(key=KEY) as running:
+        monkeypatch.setenv("MAOS_GEMINI_API_KEY", KEY)
+        monkeypatch.setenv("MAOS_GEMINI_BASE_URL", running.url)
+        yield running
 
+
+def _check_illustrator() -> tuple[int, dict[str, Any]]:
     done = CliRunner().invoke(engines, ["check", "--json"])
-
-    assert [each["state"] for each in json.loads(done.output)] == ["not configured", "configured, not called", "ok"]
     assert KEY not in done.output
+    illustrator: dict[str, Any] = json.loads(done.output)[1]
+    return done.exit_code, illustrator
+
+
+def test_an_illustrator_that_has_its_model_is_ok_and_draws_nothing(images: GeminiServer) -> None:
+    images.will_be_looked_up()
+
+    code, illustrator = _check_illustrator()
+
+    assert (code, illustrator["state"], illustrator["reason"]) == (0, "ok", None)
+    assert 0 <= illustrator["latency_ms"] < 15_000
+    assert [(request.method, request.path) for request in images.requests] == [("GET", MODEL_PATH)]
+
+
+@pytest.mark.parametrize(
+    ("status", "rest", "said"),
+    [
+        (400, {"details": [reason("API_KEY_INVALID")]}, "not_permitted"),
+        (403, {"message": f"not yours: {KEY}"}, "not_permitted"),
+        (404, {}, "bad_request"),
+        (429, {}, "rate_limited"),
+        (503, {}, "overloaded"),
+    ],
+)
+def test_an_illustrator_that_refuses_fails_with_its_reason(
+    images: GeminiServer, status: int, rest: dict[str, Any], said: str
+) -> None:
+    images.will_fail(status, **rest)
+
+    code, illustrator = _check_illustrator()
+
+    assert (code, illustrator["state"], illustrator["reason"]) == (1, "failed", said)
+
+
+def test_an_illustrator_that_names_another_model_fails(images: GeminiServer) -> None:
+    images.will_be_looked_up("models/gemini-3-pro-image")
+
+    assert _check_illustrator()[1]["reason"] == "unusable_output"
 
 
 def test_an_engine_that_answers_is_ok_and_nothing_is_paid(server: MessagesServer) -> None:
@@ -131,8 +175,9 @@ def test_a_wrong_key_is_not_permitted(server: MessagesServer) -> None:
     assert (code, writer["reason"]) == (1, "not_permitted")
 
 
-def test_a_key_that_cannot_be_sent_is_a_failure(server: MessagesServer) -> None:
-    _configure(server.url, key="sk-ant-abc…xyz")
+def test_a_key_that_cannot_be_sent_is_a_failure(server: MessagesServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    _configure(server.url, key="")
+    monkeypatch.setenv("MAOS_ANTHROPIC_API_KEY", "sk-ant-abc…xyz")
 
     code, writer, _ = _check()
 

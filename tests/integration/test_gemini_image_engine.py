@@ -367,9 +367,13 @@ def test_the_key_of_the_block_goes_before_the_key_of_the_settings(monkeypatch: p
 
 
 @pytest.mark.parametrize("key", ["AIza…xyz", "AIza\nabc", "   "])
-def test_a_key_that_cannot_be_sent_is_refused_without_being_repeated(server: GeminiServer, key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_refused_without_being_repeated(
+    server: GeminiServer, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("MAOS_GEMINI_API_KEY", key)
+
     with pytest.raises(EngineFailure) as caught:
-        ask(server, api_key=key)
+        ask(server, api_key=None)
 
     assert caught.value.kind is FailureKind.NOT_CONFIGURED
     assert "AIza" not in str(caught.value)

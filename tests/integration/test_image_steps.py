@@ -1,6 +1,7 @@
 """Steps that make images, through the whole executor: the real SDK over HTTP against a strict local server."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -14,13 +15,19 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from blocks.claude import ClaudeEngine
 from blocks.gemini_image import GeminiImageEngine
+from maos.corrections import Finding
 from maos.engines import EngineType
 from maos.errors import UnpricedModel
 from maos.images import IMAGE_MODEL, LONGEST_PROMPT_BYTES, MAX_OUTPUT_TOKENS, digest_of_prompt
 from maos.plans import Plan, PlanStep
+from maos.price_overrides import PriceOverride
 from maos.settings import load_settings
-from tasks.ceilings import planned_ceilings
+from maos.tariffs import Tariff
+from sql.corrections import CallFilter
+from tasks.corrections import review_costs
 from tasks.engines import engines_without_key
+from tasks.gemini_image import planned_ceilings
+from tasks.tariffs import set_override
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.gemini_server import LOCKED_PATH, GeminiServer, picture
 from tests.plans import AT_ONCE, Bench, step
@@ -225,10 +232,10 @@ def test_a_prompt_that_becomes_too_long_is_refused_before_anything_is_reserved(
 def test_a_model_without_a_price_is_not_asked(
     bench: Bench, server: GeminiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unpriced(**_: object) -> Decimal:
+    def unpriced(*_: object, **__: object) -> Decimal:
         raise UnpricedModel(IMAGE_MODEL)
 
-    monkeypatch.setattr("tasks.gemini_image.image_ceiling_of", unpriced)
+    monkeypatch.setattr("maos.tariffs.Tariff.image_ceiling_of", unpriced)
     plan(bench)
 
     assert bench.run().is_failed()
@@ -276,11 +283,10 @@ def test_a_run_is_rehearsed_when_any_engine_that_it_uses_has_no_key(
 
 def test_no_image_can_cost_more_than_its_plan_says() -> None:
     made_plan = Plan(steps=(step("place"), image()))
-    planned = planned_ceilings(made_plan, rehearsal=False)
+    planned = planned_ceilings(made_plan, Tariff(at=datetime.now(UTC)))
 
     # 16,000 bytes of prompt, 16 of the persona and 2,048 tokens of overhead; three tries.
     assert planned == {"cover": 3 * (Decimal(18_064) / 2 + MAX_OUTPUT_TOKENS * 60) / 1_000_000}
-    assert planned_ceilings(made_plan, rehearsal=True) == {}
 
 
 def test_a_reviewer_is_told_what_all_tries_can_cost(bench: Bench, server: GeminiServer) -> None:
@@ -295,3 +301,33 @@ def test_a_reviewer_is_told_what_all_tries_can_cost(bench: Bench, server: Gemini
     one_try = (Decimal(len(SENT) + 2048) / 2 + MAX_OUTPUT_TOKENS * 60) / 1_000_000
     assert asked[0].cost_ceiling_usd == 3 * one_try
     assert server.requests == []
+
+
+def test_an_organisation_is_charged_what_was_agreed_and_operators_see_the_list(
+    bench: Bench, server: GeminiServer, org_id: UUID
+) -> None:
+    agreed = PriceOverride(
+        id=UUID(int=7),
+        model="gemini-*",
+        rates={},
+        markup_percent=Decimal(50),
+        effective_from=datetime.now(UTC),
+        set_by="owner@demo.example",
+        set_at=datetime.now(UTC) - timedelta(seconds=1),
+    )
+    set_override(agreed, org_id=org_id)
+    server.will_draw()
+    plan(bench)
+
+    assert bench.run(cost_cap_usd="1").is_completed()
+    charged = COST * Decimal("1.5")
+    assert rows("SELECT cost_usd FROM agent_invocations WHERE step_id = 'cover'") == [(charged,)]
+    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, charged)]
+    ((listed, source),) = rows("SELECT list_cost_usd, price_snapshot FROM invocation_vendor_details")
+    assert listed == COST
+    assert source.endswith(f"; override {agreed.id}")
+    one_try = (Decimal(len(SENT) + 2048) / 2 + MAX_OUTPUT_TOKENS * 60) / 1_000_000
+    assert rows("SELECT token_cost_estimate FROM agent_invocations WHERE step_id = 'cover'") == [
+        (one_try * Decimal("1.5"),)
+    ]
+    assert [(each.finding, each.now_usd) for each in review_costs(CallFilter())] == [(Finding.SAME, charged)]

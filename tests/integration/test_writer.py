@@ -8,6 +8,7 @@ import pytest
 
 from blocks.claude import ClaudeEngine
 from maos.pricing import cost_of
+from maos.tariffs import Tariff
 from maos.usage import TokenUsage
 from maos.writing import governed_by
 from tasks.writer import call_writer, writer_ceiling
@@ -152,4 +153,4 @@ def test_a_call_costs_no_more_than_its_ceiling(server: MessagesServer) -> None:
 
     reply = call_writer(engine, PROMPT, lambda _: None)
 
-    assert cost_of(reply.usage, engine.model_id, AT).usd <= writer_ceiling(engine, PROMPT, AT)
+    assert cost_of(reply.usage, engine.model_id, AT).usd <= writer_ceiling(engine, PROMPT, Tariff(at=AT))

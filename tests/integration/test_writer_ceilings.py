@@ -14,7 +14,9 @@ from maos.plans import Plan
 from maos.rules import LONGEST_PROSE_BYTES, RuleBook
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
+from maos.tariffs import Tariff
 from maos.writing import rewritten
+from tasks.ceilings import planned_ceilings as whole_plan_ceilings
 from tasks.claude_cli import planned_ceilings, step_ceiling
 from tasks.payloads import Payload
 from tasks.writer import writer_ceiling
@@ -23,6 +25,9 @@ from tests.rule_books import NO_RULES
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIGURES = (profile(), metrics())
+
+
+pytestmark = pytest.mark.usefixtures("database")
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +97,7 @@ def payload(
 def test_a_reviewer_is_told_what_all_tries_and_rewrites_can_cost(engine: ClaudeEngine, attempts: int) -> None:
     asked = payload(plan(attempts), FIGURES)
     prompt = NARRATIVE.prompt(NARRATIVE.spec.parameters.model_validate(asked.parameters), asked.inputs)
-    first, rewrite = (writer_ceiling(engine, each, AT) for each in (prompt, rewritten(prompt, "ü" * 20_000)))
+    first, rewrite = (writer_ceiling(engine, each, Tariff(at=AT)) for each in (prompt, rewritten(prompt, "ü" * 20_000)))
 
     assert step_ceiling(asked) >= attempts * (first + rewrite)
 
@@ -101,18 +106,22 @@ def test_a_reviewer_is_told_what_all_tries_and_rewrites_can_cost(engine: ClaudeE
 def test_no_step_can_cost_more_than_its_plan_says(seed: int) -> None:
     made = plan()
 
-    assert step_ceiling(payload(made, random_figures(seed))) <= planned_ceilings(made, rehearsal=False)["write"]
+    assert (
+        step_ceiling(payload(made, random_figures(seed)))
+        <= planned_ceilings(made, Tariff(at=datetime.now(UTC)), prose="")["write"]
+    )
 
 
 def test_the_longest_rules_are_within_what_a_plan_says() -> None:
     made, longest = plan(), NO_RULES.model_copy(update={"prose": "x" * LONGEST_PROSE_BYTES})
     ruled = step_ceiling(payload(made, FIGURES, book=longest))
 
-    assert step_ceiling(payload(made, FIGURES)) < ruled <= planned_ceilings(made, rehearsal=False)["write"]
+    planned = planned_ceilings(made, Tariff(at=datetime.now(UTC)), prose=longest.prose)
+    assert step_ceiling(payload(made, FIGURES)) < ruled <= planned["write"]
 
 
 def test_a_rehearsal_costs_nothing() -> None:
-    assert planned_ceilings(plan(), rehearsal=True) == {}
+    assert whole_plan_ceilings(plan(), org_id=uuid4(), rehearsal=True) == {}
     assert step_ceiling(payload(plan(), FIGURES, rehearsal=True)) == Decimal(0)
 
 

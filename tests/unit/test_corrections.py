@@ -6,10 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from maos.corrections import Finding, PastCall, recosted
+from maos.corrections import Finding, PastCall, Recosted, recosted
 from maos.engines import EngineType
 from maos.errors import FailureKind
 from maos.statuses import InvocationStatus
+from maos.tariffs import Tariff
 from maos.usage import TokenUsage
 
 SOME = UUID(int=1)
@@ -38,6 +39,10 @@ def _call(**changes: object) -> PastCall:
     return PastCall.model_validate(fields | changes)
 
 
+def _recosted(call: PastCall, usage: TokenUsage | None) -> Recosted:
+    return recosted(call, usage, Tariff(at=call.started_at))
+
+
 @pytest.mark.parametrize(
     ("settled", "corrected", "finding", "difference"),
     [
@@ -51,7 +56,7 @@ def _call(**changes: object) -> PastCall:
 def test_what_was_counted_is_compared_with_the_price_of_now(
     settled: str, corrected: str, finding: Finding, difference: str
 ) -> None:
-    found = recosted(_call(settled_usd=Decimal(settled), corrected_usd=Decimal(corrected)), USAGE)
+    found = _recosted(_call(settled_usd=Decimal(settled), corrected_usd=Decimal(corrected)), USAGE)
 
     assert (found.finding, found.difference_usd) == (finding, Decimal(difference))
     assert found.now_usd == Decimal("0.003")
@@ -61,7 +66,7 @@ def test_prices_are_those_of_the_time_of_the_call() -> None:
     usage = TokenUsage(input_tokens=300_000)
     dates = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (12, 13)]
 
-    costs = [recosted(_call(model="claude-opus-4-6", started_at=at), usage).now_usd for at in dates]
+    costs = [_recosted(_call(model="claude-opus-4-6", started_at=at), usage).now_usd for at in dates]
 
     assert costs == [Decimal(3), Decimal("1.5")]
 
@@ -79,12 +84,12 @@ def test_prices_are_those_of_the_time_of_the_call() -> None:
     ],
 )
 def test_what_is_not_known_better_stays(changes: dict[str, object], usage: TokenUsage | None, finding: Finding) -> None:
-    found = recosted(_call(**changes), usage)
+    found = _recosted(_call(**changes), usage)
 
     assert (found.finding, found.now_usd, found.difference_usd) == (finding, None, 0)
 
 
 @pytest.mark.parametrize("kind", [FailureKind.DECLINED, FailureKind.TRUNCATED, FailureKind.UNUSABLE_OUTPUT])
 def test_a_whole_answer_that_counted_at_its_ceiling_is_priced_once_its_model_has_a_price(kind: FailureKind) -> None:
-    assert recosted(_call(**CUT, error_kind=kind), USAGE).finding is Finding.DIFFERS
-    assert recosted(_call(price_snapshot=None), USAGE).finding is Finding.DIFFERS
+    assert _recosted(_call(**CUT, error_kind=kind), USAGE).finding is Finding.DIFFERS
+    assert _recosted(_call(price_snapshot=None), USAGE).finding is Finding.DIFFERS

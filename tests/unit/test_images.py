@@ -35,7 +35,11 @@ def test_the_model_is_named_in_one_place_of_the_whole_tree() -> None:
 
 
 def test_no_setting_names_a_model_of_images() -> None:
-    assert {name for name in Settings.model_fields if "gemini" in name} == {"gemini_api_key", "gemini_base_url"}
+    assert {name for name in Settings.model_fields if "gemini" in name} == {
+        "gemini_api_key",
+        "gemini_base_url",
+        "limit_gemini_image",
+    }
 
 
 def test_no_parameter_names_a_model() -> None:
