@@ -4,8 +4,9 @@
 """
 
 from blocks.claude import ClaudeEngine
+from blocks.claude_command import ClaudeCommand
 from blocks.dataset_downloads import DatasetDownloads
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 
-__all__ = ["ClaudeEngine", "DatasetDownloads", "MailServer", "Webhooks"]
+__all__ = ["ClaudeCommand", "ClaudeEngine", "DatasetDownloads", "MailServer", "Webhooks"]

@@ -206,10 +206,11 @@ def _check_output(payload: Payload, outcome: StepOutcome) -> None:
 
 
 def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
-    row.input_tokens = receipt.usage.input_tokens
-    row.output_tokens = receipt.usage.all_output_tokens
-    row.cache_read_tokens = receipt.usage.cache_read_tokens
-    row.cache_write_tokens = receipt.usage.cache_write_tokens
+    used = receipt.total
+    row.input_tokens = used.input_tokens
+    row.output_tokens = used.all_output_tokens
+    row.cache_read_tokens = used.cache_read_tokens
+    row.cache_write_tokens = used.cache_write_tokens
     detail.model = receipt.model
     detail.request_id = receipt.request_id
     detail.raw_usage = receipt.raw_usage
@@ -221,12 +222,12 @@ def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVend
 
 def _price(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
     try:
-        cost = cost_of(receipt.usage, receipt.model, row.started_at)
+        costs = [cost_of(usage, model, row.started_at) for model, usage in receipt.by_model()]
     except UnpricedModel:
         # A model that names itself anew is never free: the ceiling stands until its price is known.
         return
-    row.cost_usd = cost.usd
-    detail.price_snapshot = cost.price_list
+    row.cost_usd = sum((cost.usd for cost in costs), start=Decimal(0))
+    detail.price_snapshot = costs[0].price_list
 
 
 def _inputs_in_words(payload: Payload) -> str:

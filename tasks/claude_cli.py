@@ -12,8 +12,9 @@ from maos.errors import EngineFailure, FailureKind
 from maos.plans import Plan, PlanStep
 from maos.pricing import ceiling_of
 from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, longest_form, rewritten, spoken_as
+from tasks import claude_command
 from tasks.attempts import Attempt
-from tasks.catalogue import WRITING
+from tasks.catalogue import WORKSPACES, WRITING
 from tasks.engines import writer_engine
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
@@ -25,9 +26,17 @@ from tasks.writer import call_writer, sent_bytes, writer_ceiling
 def run_claude_cli(order: StepOrder) -> None:
     """Have the writer carry out one step; in a rehearsal its answer is derived from the inputs."""
     payload = take_up(order)
+    if payload.step.action in WORKSPACES:
+        by_rule = payload.run.rehearsal
+        (claude_command.rehearse_in_workspace if by_rule else claude_command.work_in_workspace)(payload)
+        return
     if payload.run.rehearsal:
         _rehearse(payload)
         return
+    _write_twice(payload)
+
+
+def _write_twice(payload: Payload) -> None:
     try:
         _write(payload, faults="")
     except EngineFailure as failure:
@@ -64,6 +73,8 @@ def step_ceiling(payload: Payload) -> Decimal:
     """Return what the step can cost at most, every try and its rewrite included, in USD."""
     if payload.run.rehearsal:
         return Decimal(0)
+    if payload.step.action in WORKSPACES:
+        return claude_command.step_ceiling(payload)
     engine = writer_engine()
     prompt = _prompt(WRITING[payload.step.action], payload, engine)
     return _calls(payload.step) * writer_ceiling(engine, longest_form(prompt), datetime.now(UTC))
@@ -73,11 +84,13 @@ def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
     """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD."""
     if rehearsal:
         return {}
-    return {step.id: _planned_ceiling(step, WRITING[step.action]) for step in plan.steps if step.action in WRITING}
+    return {step.id: _planned_ceiling(step) for step in plan.steps if step.action in WRITING | WORKSPACES}
 
 
-def _planned_ceiling(step: PlanStep, action: WritingAction) -> Decimal:
-    return _calls(step) * _planned_ceiling_of_call(action, writer_engine().model_id)
+def _planned_ceiling(step: PlanStep) -> Decimal:
+    if step.action in WORKSPACES:
+        return claude_command.planned_ceiling(step)
+    return _calls(step) * _planned_ceiling_of_call(WRITING[step.action], writer_engine().model_id)
 
 
 def ceilings_of_try(action: WritingAction) -> dict[str, Decimal]:

@@ -8,7 +8,7 @@ from maos.engine_checks import EngineCheck, EngineState
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from tasks.catalogue import actions
-from tasks.engines import image_engine, writer_engine
+from tasks.engines import image_engine, workspace_command, writer_engine
 
 # Whoever checks engines waits for it.
 _PATIENCE_SECONDS = 15.0
@@ -29,7 +29,12 @@ def _check_writer() -> EngineCheck:
     except EngineFailure as failure:
         return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.FAILED, reason=failure.kind)
     passed = round((monotonic() - begun) * 1000)
-    return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.OK, latency_ms=passed, note=engine.model)
+    return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.OK, latency_ms=passed, note=_note(engine))
+
+
+def _note(engine: ClaudeEngine) -> str:
+    version = workspace_command().version()
+    return f"{engine.model}; command {version} for workspaces" if version else engine.model
 
 
 def _count_tokens(engine: ClaudeEngine) -> None:

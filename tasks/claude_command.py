@@ -1,0 +1,185 @@
+"""Work in a workspace: the writer's command line changes files, and what it has changed becomes files of the run."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from prefect import get_run_logger
+from pydantic import TypeAdapter, ValidationError
+
+from blocks.claude import MODELS
+from blocks.claude_command import CommandLine
+from maos.actions import ArtifactRef, StepOutcome
+from maos.errors import EngineFailure, FailureKind, InputMismatch
+from maos.labels import printable
+from maos.plans import PlanStep
+from maos.usage import Receipt, TokenUsage
+from maos.workspace_writing import (
+    WorkDone,
+    WorkspaceParameters,
+    briefing,
+    default_ceiling,
+    rehearsed_note,
+    work_ceiling,
+)
+from maos.workspaces import kept_name, path_fault, path_within, place_fault, size_fault
+from tasks.attempts import Attempt
+from tasks.command_results import without_key
+from tasks.command_stream import CommandStream
+from tasks.engines import workspace_command, writer_engine
+from tasks.files import read_file, write_file
+from tasks.payloads import Payload
+from tasks.steps import run_folder, task_run_id
+from tasks.supervised import Program, run_supervised
+from tasks.workspaces import Workspace
+
+_NOTE = "REHEARSAL.md"
+_LONGEST_SUMMARY = 300
+_LONGEST_COMPLAINT = 200
+# Files of earlier steps: one, or those of a workspace.
+_FILES = TypeAdapter(tuple[ArtifactRef, ...])
+
+
+def rehearse_in_workspace(payload: Payload) -> None:
+    """Leave the note of a rehearsal, by rule."""
+    note = rehearsed_note(_parameters(payload), tuple(_files_of(payload)))
+    with Attempt(payload, task_run_id=task_run_id()) as attempt:
+        file = write_file(run_folder(payload.run), kept_name(payload.step.id, _NOTE), note.encode(), "text/markdown")
+        summary = "Rehearsal: written by rule, no engine was called."
+        done = WorkDone(summary=summary, files=(file,), deleted=(), turns=0, rehearsed=True)
+        attempt.complete(StepOutcome(output=done.model_dump(mode="json"), summary=summary, artifacts=(file,)))
+
+
+def work_in_workspace(payload: Payload) -> None:
+    """Have the writer work on a step's files; a try that fails leaves nothing, and the next begins anew."""
+    command = workspace_command().ready(writer_engine())
+    ceiling, files = _ceiling(_parameters(payload), command.model), _files_of(payload)
+    with Attempt(payload, ceiling_usd=ceiling, task_run_id=task_run_id()) as attempt:
+        with Workspace(run_folder(payload.run), payload.step.id, files) as workspace:
+            stream = _run(command, payload, workspace)
+            attempt.spend(stream.receipt())
+            changed, deleted = workspace.keep_changes(secret=command.key)
+        attempt.complete(_outcome(stream, command, changed, deleted))
+
+
+def step_ceiling(payload: Payload) -> Decimal:
+    """Return what the step can cost at most, every try included, in USD."""
+    return payload.step.retry.attempts * _ceiling(_parameters(payload), workspace_command().model_id)
+
+
+def planned_ceiling(step: PlanStep) -> Decimal:
+    """Return what a step of a plan can cost at most, every try included, in USD."""
+    parameters = WorkspaceParameters.model_validate(step.parameters)
+    return step.retry.attempts * _ceiling(parameters, workspace_command().model_id)
+
+
+def ceilings_of_try() -> dict[str, Decimal]:
+    """Return what one try can cost at most under the limit of money that counts by default, in USD by model."""
+    return {alias: default_ceiling(model, datetime.now(UTC)) for alias, model in MODELS.items()}
+
+
+def _run(command: CommandLine, payload: Payload, workspace: Workspace) -> CommandStream:
+    parameters, log = _parameters(payload), get_run_logger()
+    program = _program(command, payload, workspace)
+    stream = CommandStream(model=command.model, most_usd=parameters.max_cost_usd, at=datetime.now(UTC))
+    log.info("the writer works in a workspace, for at most %s turns", parameters.max_turns)
+    try:
+        stream = run_supervised(program, stream, timeout_seconds=payload.timeout_seconds)
+    except EngineFailure as failure:
+        raise _told(failure, program, command, _owed(failure, command)) from None
+    fault = stream.failure
+    if fault and stream.silent and b"unknown option" in program.stderr.read_bytes()[:1000]:
+        # It refused its arguments, before it called anybody.
+        raise _told(EngineFailure(FailureKind.NOT_CONFIGURED, "the command is too old"), program, command, None)
+    if fault:
+        raise _told(fault, program, command, fault.receipt)
+    return stream
+
+
+def _program(command: CommandLine, payload: Payload, workspace: Workspace) -> Program:
+    parameters = _parameters(payload)
+    told, asked = workspace.home / "briefing.md", workspace.home / "instructions.md"
+    told.write_text(briefing(persona=payload.step.agent.persona, house_rules=""), encoding="utf-8")
+    asked.write_text(parameters.instructions, encoding="utf-8")
+    return Program(
+        arguments=command.arguments(
+            tools=parameters.tools,
+            max_turns=parameters.max_turns,
+            max_cost_usd=parameters.max_cost_usd,
+            briefing=told,
+        ),
+        environment=command.environment(workspace.home),
+        folder=workspace.folder,
+        stdin=asked,
+        stderr=workspace.home / "complaints.txt",
+    )
+
+
+def _owed(failure: EngineFailure, command: CommandLine) -> Receipt | None:
+    """Return a receipt that lets the ceiling stand, unless the command was never begun."""
+    if failure.kind is FailureKind.NOT_CONFIGURED:
+        return None
+    return Receipt(model=command.model, usage=TokenUsage(), raw_usage={}, final=False)
+
+
+def _told(failure: EngineFailure, program: Program, command: CommandLine, receipt: Receipt | None) -> EngineFailure:
+    complaint = ""
+    if program.stderr.is_file():
+        with program.stderr.open("rb") as file:
+            complaint = printable(file.read(_LONGEST_COMPLAINT).decode(errors="replace"), _LONGEST_COMPLAINT)
+    detail = f"{failure.detail} ({complaint})" if complaint else failure.detail
+    return EngineFailure(failure.kind, without_key(detail, command.key), failure.retry_after, receipt)
+
+
+def _outcome(
+    stream: CommandStream, command: CommandLine, changed: tuple[ArtifactRef, ...], deleted: tuple[str, ...]
+) -> StepOutcome:
+    result = stream.result or {}
+    words = without_key(str(result.get("result") or ""), command.key)
+    turns = int(result.get("num_turns") or 0)
+    done = WorkDone(summary=words, files=changed, deleted=deleted, turns=turns, rehearsed=False)
+    summary = f"{len(changed)} files changed, {len(deleted)} deleted: {printable(words, _LONGEST_SUMMARY)}"
+    return StepOutcome(output=done.model_dump(mode="json"), summary=summary, artifacts=changed)
+
+
+def _files_of(payload: Payload) -> dict[str, bytes]:
+    """Return what a workspace begins with: the step's own texts, and the files of earlier steps that it reads."""
+    texts = {path: text.encode() for path, text in _parameters(payload).files.items()}
+    placed = _placed(payload.inputs)
+    if twice := sorted(texts.keys() & placed.keys()):
+        raise InputMismatch("files", f"{twice[0]} is both a text and a file of an earlier step")
+    sizes = [*map(len, texts.values()), *(file.size for file in placed.values())]
+    if fault := place_fault([*texts, *placed]) or size_fault(sizes):
+        raise InputMismatch("files", fault)
+    folder = run_folder(payload.run)
+    return texts | {path: read_file(folder, file) for path, file in placed.items()}
+
+
+def _placed(inputs: Mapping[str, Any]) -> dict[str, ArtifactRef]:
+    """Return the files among the inputs by where they are put; other inputs are there for the instructions."""
+    placed: dict[str, ArtifactRef] = {}
+    for name, value in inputs.items():
+        for file in _as_files(value):
+            path = path_within(file)
+            if fault := path_fault(file.name) or path_fault(path):
+                raise InputMismatch(name, f"{printable(file.name)}: {fault}")
+            if path in placed:
+                raise InputMismatch(name, f"{path} stands in two files")
+            placed[path] = file
+    return placed
+
+
+def _as_files(value: Any) -> tuple[ArtifactRef, ...]:
+    try:
+        return _FILES.validate_python(value if isinstance(value, list) else [value])
+    except ValidationError:
+        return ()
+
+
+def _ceiling(parameters: WorkspaceParameters, model: str) -> Decimal:
+    return work_ceiling(parameters.max_cost_usd, model=model, at=datetime.now(UTC))
+
+
+def _parameters(payload: Payload) -> WorkspaceParameters:
+    return WorkspaceParameters.model_validate(payload.parameters)
