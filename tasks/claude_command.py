@@ -11,10 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from blocks.claude import MODELS
 from blocks.claude_command import CommandLine
 from maos.actions import ArtifactRef, StepOutcome
-from maos.errors import EngineFailure, FailureKind, InputMismatch
+from maos.errors import InputMismatch
 from maos.labels import printable
 from maos.plans import PlanStep
-from maos.usage import Receipt, TokenUsage
 from maos.workspace_writing import (
     WorkDone,
     WorkspaceParameters,
@@ -25,18 +24,17 @@ from maos.workspace_writing import (
 )
 from maos.workspaces import kept_name, path_fault, path_within, place_fault, size_fault
 from tasks.attempts import Attempt
+from tasks.command_call import call_command
 from tasks.command_results import without_key
 from tasks.command_stream import CommandStream
 from tasks.engines import workspace_command, writer_engine
 from tasks.files import read_file, write_file
 from tasks.payloads import Payload
 from tasks.steps import run_folder, task_run_id
-from tasks.supervised import Program, run_supervised
 from tasks.workspaces import Workspace
 
 _NOTE = "REHEARSAL.md"
 _LONGEST_SUMMARY = 300
-_LONGEST_COMPLAINT = 200
 # Files of earlier steps: one, or those of a workspace.
 _FILES = TypeAdapter(tuple[ArtifactRef, ...])
 
@@ -57,7 +55,7 @@ def work_in_workspace(payload: Payload) -> None:
     ceiling, files = _ceiling(_parameters(payload), command.model), _files_of(payload)
     with Attempt(payload, ceiling_usd=ceiling, task_run_id=task_run_id()) as attempt:
         with Workspace(run_folder(payload.run), payload.step.id, files) as workspace:
-            stream = _run(command, payload, workspace)
+            stream = _call(command, payload, workspace)
             attempt.spend(stream.receipt())
             changed, deleted = workspace.keep_changes(secret=command.key)
         attempt.complete(_outcome(stream, command, changed, deleted))
@@ -79,57 +77,16 @@ def ceilings_of_try() -> dict[str, Decimal]:
     return {alias: default_ceiling(model, datetime.now(UTC)) for alias, model in MODELS.items()}
 
 
-def _run(command: CommandLine, payload: Payload, workspace: Workspace) -> CommandStream:
-    parameters, log = _parameters(payload), get_run_logger()
-    program = _program(command, payload, workspace)
-    stream = CommandStream(model=command.model, most_usd=parameters.max_cost_usd, at=datetime.now(UTC))
-    log.info("the writer works in a workspace, for at most %s turns", parameters.max_turns)
-    try:
-        stream = run_supervised(program, stream, timeout_seconds=payload.timeout_seconds)
-    except EngineFailure as failure:
-        raise _told(failure, program, command, _owed(failure, command)) from None
-    fault = stream.failure
-    if fault and stream.silent and b"unknown option" in program.stderr.read_bytes()[:1000]:
-        # It refused its arguments, before it called anybody.
-        raise _told(EngineFailure(FailureKind.NOT_CONFIGURED, "the command is too old"), program, command, None)
-    if fault:
-        raise _told(fault, program, command, fault.receipt)
-    return stream
-
-
-def _program(command: CommandLine, payload: Payload, workspace: Workspace) -> Program:
+def _call(command: CommandLine, payload: Payload, workspace: Workspace) -> CommandStream:
     parameters = _parameters(payload)
-    told, asked = workspace.home / "briefing.md", workspace.home / "instructions.md"
-    told.write_text(briefing(persona=payload.step.agent.persona, house_rules=""), encoding="utf-8")
-    asked.write_text(parameters.instructions, encoding="utf-8")
-    return Program(
-        arguments=command.arguments(
-            tools=parameters.tools,
-            max_turns=parameters.max_turns,
-            max_cost_usd=parameters.max_cost_usd,
-            briefing=told,
-        ),
-        environment=command.environment(workspace.home),
-        folder=workspace.folder,
-        stdin=asked,
-        stderr=workspace.home / "complaints.txt",
+    get_run_logger().info("the writer works in a workspace, for at most %s turns", parameters.max_turns)
+    return call_command(
+        command,
+        parameters,
+        workspace,
+        briefing=briefing(persona=payload.step.agent.persona, house_rules=""),
+        timeout_seconds=payload.timeout_seconds,
     )
-
-
-def _owed(failure: EngineFailure, command: CommandLine) -> Receipt | None:
-    """Return a receipt that lets the ceiling stand, unless the command was never begun."""
-    if failure.kind is FailureKind.NOT_CONFIGURED:
-        return None
-    return Receipt(model=command.model, usage=TokenUsage(), raw_usage={}, final=False)
-
-
-def _told(failure: EngineFailure, program: Program, command: CommandLine, receipt: Receipt | None) -> EngineFailure:
-    complaint = ""
-    if program.stderr.is_file():
-        with program.stderr.open("rb") as file:
-            complaint = printable(file.read(_LONGEST_COMPLAINT).decode(errors="replace"), _LONGEST_COMPLAINT)
-    detail = f"{failure.detail} ({complaint})" if complaint else failure.detail
-    return EngineFailure(failure.kind, without_key(detail, command.key), failure.retry_after, receipt)
 
 
 def _outcome(

@@ -53,7 +53,7 @@ class ClaudeDouble:
         self.path = folder / "claude"
         script = (
             f"#!{sys.executable} -I\nimport runpy, sys\n"
-            f"sys.argv = [{str(folder)!r}, *sys.argv[1:]]\nrunpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
+            f"sys.argv.insert(1, {str(folder)!r})\nrunpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
         )
         self.path.write_text(script)
         self.path.chmod(0o755)

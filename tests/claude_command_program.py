@@ -1,4 +1,4 @@
-"""The program behind the double of the command line; it runs alone, and knows its folder by its name."""
+"""The program behind the double of the command line; it runs alone, and its folder is its first argument."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-FOLDER = Path(sys.argv[0])
+FOLDER = Path(sys.argv.pop(1))
 # How many values each option takes; the last takes all there are.
 OPTIONS = {
     "--print": 0,
