@@ -27,16 +27,14 @@ def run_claude_cli(order: StepOrder) -> None:
     """Have the writer carry out one step; in a rehearsal its answer is derived from the inputs."""
     payload = take_up(order)
     if payload.step.action in WORKSPACES:
-        by_rule = payload.run.rehearsal
-        (claude_command.rehearse_in_workspace if by_rule else claude_command.work_in_workspace)(payload)
-        return
-    if payload.run.rehearsal:
+        claude_command.run_workspace_step(payload)
+    elif payload.run.rehearsal:
         _rehearse(payload)
-        return
-    _write_twice(payload)
+    else:
+        _write_and_rewrite(payload)
 
 
-def _write_twice(payload: Payload) -> None:
+def _write_and_rewrite(payload: Payload) -> None:
     try:
         _write(payload, faults="")
     except EngineFailure as failure:

@@ -39,8 +39,15 @@ _LONGEST_SUMMARY = 300
 _FILES = TypeAdapter(tuple[ArtifactRef, ...])
 
 
-def rehearse_in_workspace(payload: Payload) -> None:
-    """Leave the note of a rehearsal, by rule."""
+def run_workspace_step(payload: Payload) -> None:
+    """Carry out one step in a workspace; in a rehearsal it leaves a note that is written by rule."""
+    if payload.run.rehearsal:
+        _rehearse(payload)
+    else:
+        _work(payload)
+
+
+def _rehearse(payload: Payload) -> None:
     note = rehearsed_note(_parameters(payload), tuple(_files_of(payload)))
     with Attempt(payload, task_run_id=task_run_id()) as attempt:
         file = write_file(run_folder(payload.run), kept_name(payload.step.id, _NOTE), note.encode(), "text/markdown")
@@ -49,8 +56,7 @@ def rehearse_in_workspace(payload: Payload) -> None:
         attempt.complete(StepOutcome(output=done.model_dump(mode="json"), summary=summary, artifacts=(file,)))
 
 
-def work_in_workspace(payload: Payload) -> None:
-    """Have the writer work on a step's files; a try that fails leaves nothing, and the next begins anew."""
+def _work(payload: Payload) -> None:
     command = workspace_command().ready(writer_engine())
     ceiling, files = _ceiling(_parameters(payload), command.model), _files_of(payload)
     with Attempt(payload, ceiling_usd=ceiling, task_run_id=task_run_id()) as attempt:

@@ -5,7 +5,7 @@ import mimetypes
 import os
 import shutil
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -112,7 +112,8 @@ class Workspace:
 
     def _remove(self) -> None:
         if self._place.exists():
-            shutil.rmtree(self._place, onerror=_open_up)
+            _open_up(self._place)
+            shutil.rmtree(self._place)
 
 
 def _kind_fault(known: os.stat_result) -> str | None:
@@ -128,10 +129,12 @@ def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _open_up(remove: Callable[[str], object], path: str, _error: object) -> None:
-    # A program may have taken our own rights to its folders away.
-    os.chmod(os.path.dirname(path), stat.S_IRWXU)
-    remove(path)
+def _open_up(place: Path) -> None:
+    """Give us back our rights to folders, which a program may have taken away."""
+    for root, folders, _ in os.walk(place):
+        for folder in (os.path.join(root, name) for name in folders):
+            if not os.path.islink(folder):
+                os.chmod(folder, stat.S_IRWXU)
 
 
 def _refused(reason: str) -> EngineFailure:

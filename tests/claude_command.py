@@ -62,7 +62,7 @@ class ClaudeDouble:
         self._behaviours = 0
 
     def will(self, **behaviour: Any) -> None:
-        """Behave so at the next start; see `Behaviour` of the program for what can be said."""
+        """Behave so at the next start; see `behave` and `work` of the program for what can be said."""
         behaviour.setdefault("usage", [USAGE])
         (self._folder / f"behaviour-{self._behaviours}.json").write_text(json.dumps(behaviour))
         self._behaviours += 1

@@ -85,7 +85,7 @@ def check(options: dict[str, list[str]]) -> None:
     """Refuse what the command refuses, and what maos must never do."""
     key = os.environ.get("ANTHROPIC_API_KEY", "")
     config = Path(os.environ["CLAUDE_CONFIG_DIR"])
-    broken = {
+    rules = {
         "print mode": "--print" in options,
         "stream-json needs --verbose": options.get("--output-format") == ["stream-json"] and "--verbose" in options,
         "settings of users are off": options.get("--setting-sources") == [""] and "--safe-mode" in options,
@@ -100,7 +100,7 @@ def check(options: dict[str, list[str]]) -> None:
         "no home in the workspace": not Path(os.environ["HOME"]).is_relative_to(Path.cwd()),
         "a group of its own": os.getpgid(0) != os.getpgid(os.getppid()) or os.getpgid(0) == os.getppid(),
     }
-    for rule, kept in broken.items():
+    for rule, kept in rules.items():
         if not kept:
             complain(f"error: {rule}")
 

@@ -201,7 +201,7 @@ def test_every_model_that_worked_is_paid_for_by_its_own_price(bench: Bench, comm
     command.will(usage=[USAGE, {"model": "claude-haiku-5-5", "input_tokens": 1000, "output_tokens": 10}])
 
     assert run(bench, work(max_cost_usd="2")).is_completed()
-    assert attempts() == [(1, "completed", None, COST + Decimal("0.000505"))]
+    assert attempts() == [(1, "completed", None, COST + Decimal("0.000105"))]
     assert rows("SELECT input_tokens FROM agent_invocations WHERE step_id = 'work'") == [(1812,)]
 
 
