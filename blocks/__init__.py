@@ -4,9 +4,10 @@
 """
 
 from blocks.claude import ClaudeEngine
+from blocks.claude_command import ClaudeCommand
 from blocks.dataset_downloads import DatasetDownloads
 from blocks.gemini_image import GeminiImageEngine
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 
-__all__ = ["ClaudeEngine", "DatasetDownloads", "GeminiImageEngine", "MailServer", "Webhooks"]
+__all__ = ["ClaudeCommand", "ClaudeEngine", "DatasetDownloads", "GeminiImageEngine", "MailServer", "Webhooks"]

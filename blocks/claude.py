@@ -100,7 +100,7 @@ with engine.connect() as client:
         from blocks.deadline import client_with_deadline
 
         client = Anthropic(
-            api_key=self._sendable_key(),
+            api_key=self.sendable_key(),
             # Always given: the SDK would look into ANTHROPIC_BASE_URL.
             base_url=self.resolved_base_url(),
             timeout=Timeout(self.timeout_seconds, connect=min(self.timeout_seconds, _CONNECT_SECONDS)),
@@ -123,7 +123,7 @@ with engine.connect() as client:
                 yield client
         except SDK_ERRORS as error:
             # Not chained: the error keeps the request with its key, and its text may repeat the key.
-            raise failure_of(error, key=self._sendable_key()) from None
+            raise failure_of(error, key=self.sendable_key()) from None
 
     def schema_of(self, answer: type[BaseModel]) -> JsonObject:
         """Return the schema of an answer in the dialect that the API enforces."""
@@ -131,7 +131,12 @@ with engine.connect() as client:
 
         return transform_schema(answer)
 
-    def _sendable_key(self) -> str:
+    def sendable_key(self) -> str:
+        """Return the key as it is sent.
+
+        Raises:
+            EngineFailure: when there is none, or none that could be sent.
+        """
         secret = self.resolved_key()
         key = secret.get_secret_value().strip() if secret else ""
         if not key:

@@ -12,8 +12,8 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.plan_view import dollars
 from maos.risk import RiskLevel
-from tasks import gemini_image
-from tasks.catalogue import WRITING
+from tasks import claude_command, gemini_image
+from tasks.catalogue import WORKSPACES, WRITING
 from tasks.catalogue import actions as specs
 from tasks.claude_cli import ceilings_of_try
 
@@ -79,6 +79,8 @@ def _spec_of(name: str) -> ActionSpec:
 def _view_of(spec: ActionSpec) -> ActionView:
     if spec.name in WRITING:
         return view_of(spec, ceilings_of_try(WRITING[spec.name]))
+    if spec.name in WORKSPACES:
+        return view_of(spec, claude_command.ceilings_of_try())
     return view_of(spec, gemini_image.ceilings_of_try() if spec.engine is EngineType.GEMINI_IMAGE else {})
 
 

@@ -1,5 +1,7 @@
 """What a call of an engine consumed."""
 
+from collections.abc import Iterator, Mapping
+
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt
 
 from maos.actions import JsonObject
@@ -33,6 +35,11 @@ class TokenUsage(BaseModel):
         """All input, cached or not: the length that decides the price band."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        """Return both together; where only one is known to be bound to a region, the dearer price counts."""
+        counts = {name: getattr(self, name) + getattr(other, name) for name in TokenUsage.model_fields}
+        return TokenUsage(**counts | {"in_region": self.in_region or other.in_region})
+
 
 class Receipt(BaseModel):
     """What one call consumed, whether or not it delivered."""
@@ -44,3 +51,16 @@ class Receipt(BaseModel):
     usage: TokenUsage
     raw_usage: JsonObject = Field(description="The vendor's own record of the usage, for auditors.")
     final: bool = Field(description="Whether the counts are the last word; a call cut short may have cost its ceiling.")
+    others: Mapping[str, TokenUsage] = Field(
+        default_factory=dict, description="What other models consumed in the same call, by the names they give."
+    )
+
+    @property
+    def total(self) -> TokenUsage:
+        """What all models consumed together."""
+        return sum(self.others.values(), start=self.usage)
+
+    def by_model(self) -> Iterator[tuple[str, TokenUsage]]:
+        """Yield each model with what it consumed."""
+        yield self.model, self.usage
+        yield from self.others.items()

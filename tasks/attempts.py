@@ -228,10 +228,11 @@ def _check_output(payload: Payload, outcome: StepOutcome) -> None:
 
 
 def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
-    row.input_tokens = receipt.usage.input_tokens
-    row.output_tokens = receipt.usage.all_output_tokens
-    row.cache_read_tokens = receipt.usage.cache_read_tokens
-    row.cache_write_tokens = receipt.usage.cache_write_tokens
+    used = receipt.total
+    row.input_tokens = used.input_tokens
+    row.output_tokens = used.all_output_tokens
+    row.cache_read_tokens = used.cache_read_tokens
+    row.cache_write_tokens = used.cache_write_tokens
     detail.model = receipt.model
     detail.request_id = receipt.request_id
     detail.raw_usage = receipt.raw_usage
@@ -241,13 +242,13 @@ def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVend
 
 def _price(receipt: Receipt, tariff: Tariff, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
     try:
-        charge = tariff.cost_of(receipt.usage, receipt.model)
+        charges = [tariff.cost_of(usage, model) for model, usage in receipt.by_model()]
     except UnpricedModel:
         # A model that names itself anew is never free: the ceiling stands until its price is known.
         return
-    row.cost_usd = charge.usd
-    detail.list_cost_usd = charge.list_usd
-    detail.price_snapshot = charge.price_list
+    row.cost_usd = sum((charge.usd for charge in charges), start=Decimal(0))
+    detail.list_cost_usd = sum((charge.list_usd for charge in charges), start=Decimal(0))
+    detail.price_snapshot = charges[0].price_list
 
 
 def _inputs_in_words(payload: Payload) -> str:

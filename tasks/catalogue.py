@@ -9,6 +9,7 @@ from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.narrative import NARRATIVE
 from maos.rules import RuleBook
+from maos.workspace_writing import WORK_IN_WORKSPACE, briefing
 from maos.writing import WritingAction
 from tasks.code import code_digest
 from tasks.services import aggregate, charts, checkpoint, email, profile, publish, webhook
@@ -20,11 +21,13 @@ SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webho
 WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
 IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}
 
+WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
+
 
 def actions() -> Actions:
     """Return the specification of every action by its name."""
     services = {name: service.spec for name, service in SERVICES.items()}
-    return services | {name: writing.spec for name, writing in WRITING.items()} | IMAGES
+    return services | {name: writing.spec for name, writing in WRITING.items()} | IMAGES | WORKSPACES
 
 
 def rules_digest(names: Iterable[str], book: RuleBook) -> str:
@@ -56,6 +59,8 @@ def action_digest(name: str) -> str:
 def _written_in(name: str) -> Callable[..., Any]:
     if name in SERVICES:
         return SERVICES[name].run
+    if name in WORKSPACES:
+        return briefing
     return WRITING[name].prompt if name in WRITING else prompt_of
 
 

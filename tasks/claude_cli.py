@@ -13,8 +13,9 @@ from maos.plans import Plan, PlanStep
 from maos.rules_check import text_faults
 from maos.tariffs import Tariff
 from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, governed_by, longest_form, rewritten, spoken_as
+from tasks import claude_command
 from tasks.attempts import Attempt
-from tasks.catalogue import WRITING
+from tasks.catalogue import WORKSPACES, WRITING
 from tasks.engines import writer_engine
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
@@ -29,9 +30,15 @@ from tasks.writer import call_writer, sent_bytes, writer_ceiling
 def run_claude_cli(order: StepOrder) -> None:
     """Have the writer carry out one step; in a rehearsal its answer is derived from the inputs."""
     payload = take_up(order)
-    if payload.run.rehearsal:
+    if payload.step.action in WORKSPACES:
+        claude_command.run_workspace_step(payload)
+    elif payload.run.rehearsal:
         _rehearse(payload)
-        return
+    else:
+        _write_and_rewrite(payload)
+
+
+def _write_and_rewrite(payload: Payload) -> None:
     try:
         _write(payload, faults="")
     except EngineFailure as failure:
@@ -75,23 +82,27 @@ def step_ceiling(payload: Payload) -> Decimal:
     """Return what the step can cost at most, every try and its rewrite included, in USD."""
     if payload.run.rehearsal:
         return Decimal(0)
+    if payload.step.action in WORKSPACES:
+        return claude_command.step_ceiling(payload)
     engine = writer_engine()
     prompt = _prompt(WRITING[payload.step.action], payload, engine)
     return _calls(payload.step) * writer_ceiling(engine, longest_form(prompt), tariff_of(payload.run.org_id))
 
 
 def planned_ceilings(plan: Plan, tariff: Tariff, prose: str) -> dict[str, Decimal]:
-    """Return what each writing step of a plan can cost at most, before anything it reads is known, in USD.
+    """Return what each step of the engine can cost at most, before anything it reads is known, in USD.
 
     Args:
         prose: of the rules, which the writer is told in each call.
     """
     model = writer_engine().model_id
-    return {
+    written = {
         step.id: _calls(step) * _ceiling_of_call(_most_bytes(action, step, prose), action, model, tariff)
         for step in plan.steps
         if (action := WRITING.get(step.action))
     }
+    worked = [step for step in plan.steps if step.action in WORKSPACES]
+    return written | {step.id: claude_command.planned_ceiling(step, tariff) for step in worked}
 
 
 def ceilings_of_try(action: WritingAction) -> dict[str, Decimal]:

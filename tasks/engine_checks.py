@@ -10,7 +10,7 @@ from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from maos.images import is_locked_model
 from tasks.catalogue import actions
-from tasks.engines import image_engine, writer_engine
+from tasks.engines import image_engine, workspace_command, writer_engine
 
 # Whoever checks engines waits for it.
 _PATIENCE_SECONDS = 15.0
@@ -25,7 +25,12 @@ def _check_writer() -> EngineCheck:
     engine = writer_engine()
     if not engine.configured:
         return EngineCheck(engine=EngineType.CLAUDE_CLI, state=EngineState.NOT_CONFIGURED)
-    return _called(EngineType.CLAUDE_CLI, lambda: _count_tokens(engine.within(_PATIENCE_SECONDS)), note=engine.model)
+    return _called(EngineType.CLAUDE_CLI, lambda: _count_tokens(engine.within(_PATIENCE_SECONDS)), note=_note(engine))
+
+
+def _note(engine: ClaudeEngine) -> str:
+    version = workspace_command().version()
+    return f"{engine.model}; command {version} for workspaces" if version else engine.model
 
 
 def _count_tokens(engine: ClaudeEngine) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import cast
 
 from blocks.claude import ClaudeEngine
+from blocks.claude_command import ClaudeCommand
 from blocks.gemini_image import GeminiImageEngine
 from maos.engines import EngineType
 from maos.plans import Plan
@@ -13,6 +14,11 @@ def writer_engine() -> ClaudeEngine:
     """Return the writer engine as the operators configured it in Prefect."""
     # Called from tasks and flows without an event loop, `load` answers at once; its type allows for both.
     return cast(ClaudeEngine, ClaudeEngine.load("default"))
+
+
+def workspace_command() -> ClaudeCommand:
+    """Return the writer's command line as the operators configured it in Prefect."""
+    return cast(ClaudeCommand, ClaudeCommand.load("default"))
 
 
 def image_engine() -> GeminiImageEngine:

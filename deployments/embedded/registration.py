@@ -21,7 +21,7 @@ from deployments.embedded.registry import PREFECT_FILE, Registry
 from maos.errors import StackError
 
 # These have a document of this name from the start, so that a run finds one; people fill it in.
-_BLOCKS_WITH_DOCUMENT = ("claude-engine", "gemini-image-engine", "mail-server", "webhooks")
+_BLOCKS_WITH_DOCUMENT = ("claude-engine", "claude-command", "gemini-image-engine", "mail-server", "webhooks")
 _DOCUMENT = "default"
 # A command that begins so was set by us, one that does not by an operator.
 _PYTHON = "python -m "

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from blocks.claude import ClaudeEngine
+from blocks.claude_command import ClaudeCommand
 from blocks.gemini_image import GeminiImageEngine
 from console.engines import engines
 from maos.errors import BadInput, StackError
 from tasks.dispatch import ENGINE_TASKS
 from tasks.engine_checks import CHECKS
 from tasks.services.registry import SERVICES
+from tests.claude_command import VERSION, ClaudeDouble
 from tests.gemini_server import MODEL_PATH, GeminiServer, reason
 from tests.messages_server import MessagesServer
 
@@ -39,6 +42,7 @@ def _bare_environment(prefect_api: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in ("MAOS_ANTHROPIC_API_KEY", "MAOS_ANTHROPIC_BASE_URL", "MAOS_GEMINI_API_KEY", "MAOS_GEMINI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     GeminiImageEngine().save("default", overwrite=True)
+    ClaudeCommand(executable=str(tmp_path / "nowhere")).save("default", overwrite=True)
     yield
     ClaudeEngine().save("default", overwrite=True)
 
@@ -130,6 +134,15 @@ def test_an_engine_that_answers_is_ok_and_nothing_is_paid(server: MessagesServer
     (request,) = server.requests
     assert request.path == "/v1/messages/count_tokens"
     assert request.body == {"model": "claude-sonnet-5-5", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_a_command_for_workspaces_says_its_version(server: MessagesServer, tmp_path: Path) -> None:
+    ClaudeCommand(executable=str(ClaudeDouble(tmp_path / "bin", key=KEY).path)).save("default", overwrite=True)
+    server.will_count(input_tokens=8)
+
+    code, writer, _ = _check()
+
+    assert (code, writer["note"]) == (0, f"sonnet; command {VERSION} for workspaces")
 
 
 @pytest.mark.parametrize(
