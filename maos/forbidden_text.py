@@ -7,13 +7,17 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from urllib.parse import unquote_plus
 
 # JSON in text in JSON: what is wrapped more often is read as the text that it is.
 _MOST_WRAPPINGS = 5
 
 
 def texts_of(value: object) -> Iterator[tuple[str, str]]:
-    """Return every text in a JSON object with the field it stands in; names within it, and JSON within text, count."""
+    """Return every text in a JSON object with the field it stands in.
+
+    Names below the object's own fields count as well, JSON within text, and text as addresses quote it.
+    """
     waiting: list[tuple[str, object, int]] = [("", value, 0)]
     while waiting:
         place, item, wrapped = waiting.pop()
@@ -25,6 +29,8 @@ def texts_of(value: object) -> Iterator[tuple[str, str]]:
             waiting += [(place, part, wrapped) for part in reversed(item)]
         elif isinstance(item, str):
             yield place, item
+            if (unquoted := unquote_plus(item)) != item:
+                yield place, unquoted
             if wrapped < _MOST_WRAPPINGS and item.lstrip()[:1] in {"{", "[", '"'}:
                 waiting.append((place, _parsed(item), wrapped + 1))
         elif isinstance(item, int | float) and not isinstance(item, bool):

@@ -30,7 +30,7 @@ def past_actions_of(org_id: UUID, since: datetime) -> tuple[list[PastAction], li
 
 def _past(key: _Key, begun: PastStep | None, asked: AgentPendingAction | None, run: OrchestratorRun) -> PastAction:
     steps = {step["id"]: step for step in run.plan["steps"]}
-    requested = run.prompt_inputs.get("autonomy")
+    requested, cap = run.prompt_inputs.get("autonomy"), run.prompt_inputs.get("cost_cap_usd")
     return PastAction(
         run_id=key[0],
         step_id=key[1],
@@ -42,7 +42,8 @@ def _past(key: _Key, begun: PastStep | None, asked: AgentPendingAction | None, r
         autonomy=AutonomyLevel(run.autonomy),
         requested=AutonomyLevel(requested) if requested else None,
         steps_of_run=len(steps),
-        cost_cap_usd=run.budget_cap_usd,
+        # As it was asked for: a run without a cap had one from the rules of its time.
+        cost_cap_usd=Decimal(cap) if cap else None,
         spent_usd=begun.spent_usd if begun else Decimal(0),
         at_most_usd=max(begun.reserved_usd if begun else 0, asked.cost_ceiling_usd if asked else 0, Decimal(0)),
     )

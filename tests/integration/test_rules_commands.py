@@ -193,7 +193,8 @@ def history(org_id: UUID) -> dict[str, UUID]:
     plan = Plan.model_validate({"steps": steps})
     now = datetime.now(UTC)
     ids = {
-        name: add_run(org_id, plan=plan.model_dump(mode="json"), plan_digest=plan.digest)
+        # A cap that the rules of its time gave it.
+        name: add_run(org_id, plan=plan.model_dump(mode="json"), plan_digest=plan.digest, budget_cap_usd=Decimal(9))
         for name in ("good", "elsewhere", "old")
     }
     for name, days, to in (("good", 1, "ann@example.com"), ("elsewhere", 2, "eve@evil.example"), ("old", 90, "x@y.zz")):

@@ -50,6 +50,7 @@ RULES = Rules(
     webhooks=WebhookRules(hosts=frozenset({"hooks.example.com"})),
     stays_inside=StaysInside(fields=frozenset({"date_of_birth", "salar*"}), patterns=frozenset(DataPattern)),
 )
+_FALCON = "has the forbidden term 'Project Falcon'"
 _ALLOWED = "allowed: addresses boss@partner.example; domains example.com"
 
 
@@ -68,6 +69,8 @@ _ALLOWED = "allowed: addresses boss@partner.example; domains example.com"
         ),
         (LOOK, {"deep": {"Project Falcon": 1}}, ["parameter deep: has the forbidden term 'Project Falcon'"]),
         (LOOK, {"body": '{"a": "\\u0050roject Falcon"}'}, ["parameter body: has the forbidden term 'Project Falcon'"]),
+        (LOOK, {"text": "https://x.example/?q=Project%20Falcon"}, [f"parameter text: {_FALCON}"]),
+        (LOOK, {"text": "https://x.example/?q=Project+Falcon"}, [f"parameter text: {_FALCON}"]),
         (LOOK, {"text": "Redundancy!"}, ["parameter text: touches the forbidden topic 'layoffs' by 'redundancy'"]),
         # What stays inside concerns actions that reach outside.
         (LOOK, {"text": "date of birth, salary"}, []),
