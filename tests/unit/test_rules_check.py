@@ -11,7 +11,7 @@ from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
 from maos.errors import PlanRefused
 from maos.frontier import next_move
-from maos.plan_check import check_plan
+from maos.plan_check import check_plan, extended_plan
 from maos.plans import Plan
 from maos.private_data import DataPattern
 from maos.risk import RiskLevel
@@ -218,3 +218,16 @@ def test_text_that_is_nested_beyond_reason_is_still_read() -> None:
         "parameter text: has the forbidden term 'falcon'"
     ]
     assert step_faults(RULES, LOOK, {"text": nested}) == ["parameter text: has the forbidden term 'Project Falcon'"]
+
+
+def test_steps_that_an_outcome_adds_pass_the_same_rules() -> None:
+    plan = Plan(steps=(step("a"),))
+    added = {"id": "b", "agent": "clerk", "engine": "internal_service", "action": "medium"}
+
+    with pytest.raises(PlanRefused) as refused:
+        extended_plan(plan, [added], ACTIONS, Rules(actions=frozenset({"low"}), limits=Limits(steps=1)))
+
+    assert refused.value.faults == (
+        "2 steps; the rules allow at most 1",
+        "step 'b': action 'medium' is not allowed; allowed: low",
+    )
