@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from httpx import HTTPStatusError, codes
+from httpx import HTTPStatusError, Response, codes
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 
 from blocks.prefect_api import hasty_prefect_api
 
 # The shortest that Prefect allows: so long a slot stays taken whose holder was killed.
 LEASE_SECONDS = 60
-# All slots taken; or none left to take, because an operator has set the limit to nothing.
-_TAKEN = frozenset({codes.LOCKED, codes.UNPROCESSABLE_ENTITY})
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def take_slot(limit: str, *, task_run_id: UUID | None) -> Slot | None:
                 names=[limit], slots=1, mode="concurrency", lease_duration=LEASE_SECONDS, holder=holder
             ).json()
         except HTTPStatusError as error:
-            if error.response.status_code in _TAKEN:
+            if _all_taken(error.response):
                 return None
             raise
     return Slot(UUID(answer["lease_id"]) if answer["limits"] else None)
@@ -65,3 +63,10 @@ def give_back(slot: Slot) -> None:
     if slot.lease:
         with hasty_prefect_api() as client:
             client.release_concurrency_slots_with_lease(slot.lease)
+
+
+def _all_taken(answer: Response) -> bool:
+    if answer.status_code == codes.UNPROCESSABLE_ENTITY:
+        # In words where an operator has set the limit to nothing; as a list where the request itself is wrong.
+        return isinstance(answer.json().get("detail"), str)
+    return answer.status_code == codes.LOCKED

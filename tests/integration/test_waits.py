@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -71,15 +70,16 @@ def test_the_next_request_comes_no_earlier_than_the_server_asked(bench: Bench, s
     assert bench.run().is_completed()
     first, second = server.requests
     assert second.at - first.at >= WAIT
-    ((asked, ended),) = rows("SELECT retry_at, completed_at FROM agent_invocations WHERE status = 'failed'")
-    assert timedelta(seconds=WAIT) <= asked - ended + timedelta(milliseconds=200)
-    assert rows("SELECT retry_at FROM agent_invocations WHERE status = 'completed'") == [(None,)]
+    assert rows("SELECT status, retry_at IS NOT NULL FROM agent_invocations ORDER BY attempt") == [
+        ("failed", True),
+        ("completed", False),
+    ]
 
 
 def test_a_wait_does_not_count_against_the_time_of_the_step(bench: Bench, server: GeminiServer) -> None:
-    server.will_fail(429, headers={"retry-after": "2"})
+    server.will_fail(429, headers={"retry-after": "6"})
     server.will_draw()
-    bench.plan(_image(timeout_seconds=1.5))
+    bench.plan(_image(timeout_seconds=5))
 
     assert bench.run().is_completed()
 
