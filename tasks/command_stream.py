@@ -63,7 +63,7 @@ class CommandStream:
         self.silent = False
         try:
             said = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             said = None
         if not isinstance(said, dict):
             self._strange_lines += bool(line.strip())

@@ -117,6 +117,7 @@ def owed(receipt: Receipt | None) -> Decimal | None:
         ({"prints": "Segmentation fault\n", "silent": True}, "unusable_output", CEILING),
         ({"prints": '{"type":"result","subt', "silent": True}, "unusable_output", CEILING),
         ({"prints": "x" * 9_000_000, "silent": True}, "unusable_output", CEILING),
+        ({"prints": "[" * 200_000 + "\n", "silent": True}, "unusable_output", CEILING),
         ({"silent": True, "code": 3, "complains": KEY}, "interrupted", CEILING),
         ({"silent": True, "usage": []}, "interrupted", CEILING),
         ({"dies": True}, "interrupted", CEILING),
@@ -162,19 +163,25 @@ def test_a_file_that_is_no_program_costs_nothing(tmp_path: Path, workspace: Work
     assert (failure.kind, failure.receipt) == (FailureKind.NOT_CONFIGURED, None)
 
 
-@pytest.mark.parametrize("behaviour", [{"silent": True}, {"hangs": True, "ignores_term": True}, {}])
+@pytest.mark.parametrize("behaviour", [{"silent": True}, {"dies": True}, {}])
 def test_whatever_it_has_started_ends_with_it(
     double: ClaudeDouble, workspace: Workspace, behaviour: dict[str, Any]
 ) -> None:
     double.will(children=2, **behaviour)
 
     if behaviour:
-        kind = failure_of(double, workspace, seconds=4).kind
-        assert kind is (FailureKind.TIMED_OUT if "hangs" in behaviour else FailureKind.INTERRUPTED)
+        assert failure_of(double, workspace).kind is FailureKind.INTERRUPTED
     else:
         call(double, workspace)
     assert len(double.children) == 2
     assert leftovers(double) == []
+
+
+def test_time_that_is_up_ends_it_and_whatever_it_has_started(double: ClaudeDouble, workspace: Workspace) -> None:
+    double.will(children=2, hangs=True, ignores_term=True)
+
+    # However far it has come by then: the failure is looked at together with what is left.
+    assert failure_of(double, workspace, seconds=6).kind is FailureKind.TIMED_OUT
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
