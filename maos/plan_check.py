@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from maos.actions import Actions, ActionSpec, JsonObject
+from maos.engines import EngineType
 from maos.errors import PlanRefused
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
@@ -46,6 +47,8 @@ def extended_plan(plan: Plan, proposed: Sequence[JsonObject], actions: Actions) 
             ]
     if faults:
         raise PlanRefused(faults)
+    if called := [step.id for step in steps if step.called_by]:
+        raise PlanRefused([f"proposed step {name!r}: only an agent's call has `called_by`" for name in called])
     extended = plan.extended(steps)
     check_plan(extended, actions)
     return extended
@@ -61,6 +64,12 @@ def _structure_faults(plan: Plan) -> list[str]:
     ]
     if len(plan.steps) > MAX_STEPS:
         faults.append(f"{len(plan.steps)} steps; at most {MAX_STEPS} are allowed")
+    agents = {step.id for step in plan.steps if step.engine is EngineType.DEEP_AGENT}
+    faults += [
+        f"step {step.id!r} is called by {step.called_by.step!r}, which is no agent's step of the plan"
+        for step in plan.steps
+        if step.called_by and step.called_by.step not in agents
+    ]
     try:
         TopologicalSorter({step.id: step.depends_on for step in plan.steps}).prepare()
     except CycleError as error:
@@ -86,7 +95,8 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
 def _parameter_faults(step: PlanStep, spec: ActionSpec) -> list[str]:
     faults = [
         f"step {step.id!r}: parameter {name}: {fault}"
-        for name in sorted(template_fields(spec.parameters))
+        # What an agent writes is taken by the letter.
+        for name in sorted(template_fields(spec.parameters) if step.called_by is None else ())
         for fault in template_faults(str(step.parameters.get(name, "")), step.inputs.keys())
     ]
     try:

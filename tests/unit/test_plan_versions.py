@@ -70,9 +70,9 @@ def test_the_present_version_loads_as_it_is() -> None:
     assert load_plan(plan.model_dump(mode="json")) == plan
 
 
-@pytest.mark.parametrize("version", [3, 4, 1000])
+@pytest.mark.parametrize("version", [4, 5, 1000])
 def test_a_newer_version_is_refused_by_its_number(version: int) -> None:
-    with pytest.raises(PlanRefused, match=f"schema_version {version} is newer than 2, the newest this release knows"):
+    with pytest.raises(PlanRefused, match=f"schema_version {version} is newer than 3, the newest this release knows"):
         load_plan({"schema_version": version, "unknown": "form"})
 
 
@@ -89,7 +89,7 @@ def test_a_plan_without_a_version_is_refused() -> None:
 
 def test_every_fault_of_form_is_named_at_once() -> None:
     bad = {"id": "A", "agent": "x", "action": "y"}
-    stored = {"schema_version": 2, "parallelism": 99, "steps": [VERSION_1["steps"][0], bad], "colour": 1}
+    stored = {"schema_version": 3, "parallelism": 99, "steps": [VERSION_1["steps"][0], bad], "colour": 1}
 
     with pytest.raises(PlanRefused) as refused:
         load_plan(stored)
