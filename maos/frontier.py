@@ -111,9 +111,7 @@ class _View:
     def is_wanted(self, step: PlanStep) -> bool:
         """Say whether anybody will hear of the step: its agent has gone on when it has had a later turn."""
         call = step.called_by
-        return call is None or (
-            call.step not in self.ledger.finished and self.ledger.turns.get(call.step) == call.turn
-        )
+        return call is None or (call.step not in self.ledger.finished and self.ledger.turns.get(call.step) == call.turn)
 
     def is_ready(self, step: PlanStep) -> bool:
         return (

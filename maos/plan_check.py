@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from maos.actions import Actions, ActionSpec, JsonObject
 from maos.engines import EngineType
 from maos.errors import PlanRefused
+from maos.investigation import INVESTIGATE, InvestigationParameters, team_faults
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields
@@ -89,7 +90,18 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
     if not spec.open_inputs and (unknown := step.inputs.keys() - spec.inputs.keys()):
         taken = ", ".join(sorted(spec.inputs)) or "none"
         faults.append(f"step {step.id!r}: unknown inputs: {', '.join(sorted(unknown))}; inputs: {taken}")
-    return faults + _parameter_faults(step, spec)
+    return faults + _parameter_faults(step, spec) + _team_faults(step, actions)
+
+
+def _team_faults(step: PlanStep, actions: Actions) -> list[str]:
+    if step.action != INVESTIGATE.name:
+        return []
+    try:
+        asked = InvestigationParameters.model_validate(step.parameters)
+    except ValidationError:
+        # Named with the other parameters.
+        return []
+    return [f"step {step.id!r}: {fault}" for fault in team_faults(asked, step.autonomy, actions)]
 
 
 def _parameter_faults(step: PlanStep, spec: ActionSpec) -> list[str]:

@@ -5,12 +5,13 @@ from decimal import Decimal
 
 from maos.engines import EngineType
 from maos.plans import Plan
-from tasks import claude_cli, gemini_image
+from tasks import claude_cli, deep_agent, gemini_image
 from tasks.payloads import Payload
 
 # Engines that are not in here cost nothing.
 _STEP_CEILINGS: dict[EngineType, Callable[[Payload], Decimal]] = {
     EngineType.CLAUDE_CLI: claude_cli.step_ceiling,
+    EngineType.DEEP_AGENT: deep_agent.step_ceiling,
     EngineType.GEMINI_IMAGE: gemini_image.step_ceiling,
 }
 
@@ -23,5 +24,5 @@ def step_ceiling(payload: Payload) -> Decimal:
 
 def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
     """Return what each step of a plan that costs anything can cost at most, in USD."""
-    written = claude_cli.planned_ceilings(plan, rehearsal=rehearsal)
-    return written | gemini_image.planned_ceilings(plan, rehearsal=rehearsal)
+    engines = (claude_cli, deep_agent, gemini_image)
+    return {name: most for each in engines for name, most in each.planned_ceilings(plan, rehearsal=rehearsal).items()}
