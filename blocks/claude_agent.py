@@ -11,7 +11,7 @@ from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
 
 if TYPE_CHECKING:
-    from anthropic.types.beta import BetaMessageParam, BetaToolUnionParam
+    from anthropic.types.beta import BetaMessage, BetaMessageParam, BetaToolUnionParam
 
 _EFFORT: Literal["medium"] = "medium"
 
@@ -61,6 +61,10 @@ def ask_agent(
         )
         message = next(runner)
         runner.close()
+    return _reply(message)
+
+
+def _reply(message: "BetaMessage") -> AgentReply:
     # The SDK hands on whatever was answered with a 200, be it the page of another server.
     if not isinstance(getattr(message, "content", None), list):
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer is no message")
@@ -68,7 +72,7 @@ def ask_agent(
     return AgentReply(
         model=message.model,
         request_id=message._request_id,
-        said=tuple(block.to_dict() for block in message.content),
+        said=tuple(block.to_dict(exclude_none=True) for block in message.content),
         stop_reason=message.stop_reason,
         refused_for=details.category if details and details.type == "refusal" else None,
         raw_usage=message.usage.to_dict(),

@@ -8,9 +8,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from maos.actions import JsonObject
+from maos.agent_limits import repetition
 from maos.agent_team import Member, Team
 from maos.agent_tools import DELEGATE, TODOS, Delegate, UpdateTodos
 from maos.canonical import digest_of
+from maos.errors import LimitReached
 from maos.investigation import Todo, TodoState
 from maos.references import StepId
 
@@ -107,6 +109,11 @@ class Standing:
     # Every step that was called, and those whose outcome the active agent waits for, by the call's id.
     called: set[str] = field(default_factory=set)
     waits_for: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def circle(self) -> LimitReached | None:
+        """In what way the agents go round in a circle, if they do."""
+        return repetition(self.counts, self.names, self.refused.keys())
 
     @property
     def done(self) -> bool:

@@ -1,6 +1,6 @@
 """What an agent's step has used of its limits, and when it must end."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,22 +54,20 @@ def check_money(limits: AgentLimits, used: Used, ceiling_usd: Decimal) -> None:
         raise LimitReached("money", f"{limits.money_usd.normalize():f} USD", words)
 
 
-def check_repetition(calls: Mapping[str, int], names: Mapping[str, str], refused: Mapping[str, str]) -> None:
-    """Refuse to go on with an agent that goes round in a circle.
+def repetition(calls: Mapping[str, int], names: Mapping[str, str], refused: Collection[str]) -> LimitReached | None:
+    """Say in what way an agent goes round in a circle, if it does.
 
     Args:
         calls: how often each call was made, by its fingerprint.
         names: the tool of each.
-        refused: why a person refused it, where one did.
-
-    Raises:
-        LimitReached: naming the tool.
+        refused: the fingerprints of those that a person refused.
     """
     for fingerprint, count in calls.items():
         name = names[fingerprint]
         if fingerprint in refused and count >= MOST_REFUSED_PROPOSALS:
-            words = f"{name!r} was refused and is proposed for the {count}. time"
-            raise LimitReached("proposals of a refused call", f"{MOST_REFUSED_PROPOSALS - 1}", words)
+            words = f"{name!r} was refused, and is proposed for the {count}. time"
+            return LimitReached("proposals of a refused call", f"{MOST_REFUSED_PROPOSALS - 1}", words)
         if count > MOST_IDENTICAL_CALLS:
             words = f"{name!r} was called {count} times with the same arguments"
-            raise LimitReached("identical calls", f"{MOST_IDENTICAL_CALLS}", words)
+            return LimitReached("identical calls", f"{MOST_IDENTICAL_CALLS}", words)
+    return None

@@ -1,5 +1,6 @@
 """One turn of an agent: what is to be said is answered first, then the engine is called once."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 
@@ -8,7 +9,7 @@ from prefect import get_run_logger
 from blocks.claude_agent import AgentReply, ask_agent, request_bytes
 from maos.actions import JsonObject
 from maos.agent_journal import Message, ToolCall, Turn
-from maos.agent_limits import check_money, check_repetition, reply_tokens
+from maos.agent_limits import check_money, reply_tokens
 from maos.agent_prompt import system_of, tools_of
 from maos.errors import EngineFailure, FailureKind
 from maos.pricing import ceiling_of
@@ -36,8 +37,8 @@ def take_turn(desk: Desk, *, house_rules: str) -> bool:
         EngineFailure: when the engine did not deliver.
     """
     begun = monotonic()
-    standing = desk.standing
-    check_repetition(standing.counts, standing.names, standing.refused)
+    if circle := desk.standing.circle:
+        raise circle
     states = states_of_calls(desk)
     if still_waits(desk, states):
         return False
@@ -47,12 +48,15 @@ def take_turn(desk: Desk, *, house_rules: str) -> bool:
     return _speak(desk, _Saying(message, answers, longest, house_rules, begun))
 
 
+@dataclass(frozen=True)
 class _Saying:
-    """What is about to be said, as the engine takes it."""
+    """What is about to be said, and since when it was prepared."""
 
-    def __init__(self, message: Message, answers: Answers, longest: int, house_rules: str, begun: float) -> None:
-        self.message, self.answers, self.longest, self.begun = message, answers, longest, begun
-        self.house_rules = house_rules
+    message: Message
+    answers: Answers
+    longest_reply: int
+    house_rules: str
+    begun: float
 
 
 def _speak(desk: Desk, saying: _Saying) -> bool:
@@ -63,13 +67,13 @@ def _speak(desk: Desk, saying: _Saying) -> bool:
     engine = writer_engine().within(min(desk.payload.timeout_seconds, max(1.0, desk.seconds_left)))
     ceiling = ceiling_of(
         sent_bytes=request_bytes(system, tools, messages),
-        max_output_tokens=saying.longest,
+        max_output_tokens=saying.longest_reply,
         model=engine.model_id,
         at=datetime.now(UTC),
     )
     check_money(limits, desk.used, ceiling)
     with Attempt(desk.payload, ceiling_usd=ceiling, task_run_id=task_run_id(), agent=frame.member.name) as attempt:
-        reply = ask_agent(engine, system=system, tools=tools, messages=messages, max_tokens=saying.longest)
+        reply = ask_agent(engine, system=system, tools=tools, messages=messages, max_tokens=saying.longest_reply)
         attempt.spend(_receipt(reply))
         return _end(desk, attempt, _turn(desk, saying, reply, attempt.number))
 
@@ -83,7 +87,7 @@ def _end(desk: Desk, attempt: Attempt, turn: Turn) -> bool:
         attempt.complete(outcome)
         show_artifacts(desk.run, outcome)
         return False
-    calls = called_steps(desk, attempt.number)
+    calls = {} if standing.circle else called_steps(desk, attempt.number)
     told = turn.model_copy(update={"called": {call: step.id for call, step in calls.items()}})
     file = write_turn(desk.payload, told)
     words = _in_words(turn)

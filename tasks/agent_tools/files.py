@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ LONGEST_FILE_BYTES = 1_000_000
 MOST_FILES = 200
 _DEEPEST = 6
 _PATH = "path"
+_NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -65,9 +66,7 @@ class Scratch:
             raise BadInput(_PATH, path, f"one of your {MOST_FILES} files; there is no room for more")
         with self._parent_of(path, make=True) as (parent, name):
             part = f".{uuid4()}"
-            file = os.open(
-                part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=parent
-            )
+            file = os.open(part, _NEW_FILE_FLAGS, 0o600, dir_fd=parent)
             try:
                 with os.fdopen(file, "wb") as out:
                     out.write(raw)
@@ -111,20 +110,22 @@ def _parts_of(path: str) -> list[str]:
         not path.isprintable()
         or "\\" in path
         or len(parts) > _DEEPEST
-        or any(part in {"", "."} or part.startswith("..") or part.startswith(".") for part in parts)
+        or any(not part or part.startswith(".") for part in parts)
         or any(len(part.encode(errors="replace")) > 100 for part in parts)
     ):
-        raise BadInput(_PATH, path[:200], "a relative path such as notes/first.md, in at most 6 parts, without `..`")
+        raise BadInput(
+            _PATH,
+            path[:200],
+            "a relative path such as notes/first.md; no part begins with a dot",
+        )
     return parts
 
 
 def _entered(folder: str, parent: int, path: str, *, make: bool) -> int:
     try:
         if make:
-            try:
+            with suppress(FileExistsError):
                 os.mkdir(folder, 0o700, dir_fd=parent)
-            except FileExistsError:
-                pass
         return os.open(folder, _FOLDER_FLAGS, dir_fd=parent)
     except OSError:
         raise BadInput(_PATH, path, "a path through folders that are there") from None
