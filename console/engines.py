@@ -25,8 +25,9 @@ def check(as_json: bool) -> None:
     """Call each configured engine once; exit with 1 where one fails.
 
     It costs nothing: the writer is asked to count the tokens of one word, which its vendor does free of charge. That
-    proves its key, its address, its model and the way there; not that the account has credit left. The illustrator has
-    no request that is free: whether it has a key is all that is looked at.
+    proves its key, its address, its model and the way there; not that the account has credit left. The researcher works
+    with the same key and is not called as well. The illustrator has no request that is free: whether it has a key is
+    all that is looked at.
 
     \b
     Examples:

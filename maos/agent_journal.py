@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from maos.actions import JsonObject
 from maos.agent_limits import repetition
 from maos.agent_team import Member, Team
-from maos.agent_tools import DELEGATE, TODOS, Delegate, UpdateTodos
+from maos.agent_tools import DELEGATE, OWN_TOOLS, TODOS, Delegate, UpdateTodos
 from maos.canonical import digest_of
 from maos.errors import LimitReached
 from maos.investigation import Todo, TodoState
@@ -142,8 +142,10 @@ class Standing:
         self.refused = {**turn.refused, **self.refused}
         self.proposed += turn.proposed
         for call in turn.calls:
-            self.counts[call.fingerprint] += 1
-            self.names[call.fingerprint] = call.name
+            # Lists, files and notes are everybody's: that each agent looks once is no circle.
+            key = f"{turn.frame} {call.fingerprint}" if call.name in OWN_TOOLS else call.fingerprint
+            self.counts[key] += 1
+            self.names[key] = call.name
 
     def _end(self, frame: Frame, answer: str) -> None:
         reminder = _reminder(frame.todos)

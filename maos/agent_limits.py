@@ -58,7 +58,7 @@ def repetition(calls: Mapping[str, int], names: Mapping[str, str], refused: Coll
     """Say in what way an agent goes round in a circle, if it does.
 
     Args:
-        calls: how often each call was made, by its fingerprint.
+        calls: how often each call was made, by its fingerprint, or by whose it is where that matters.
         names: the tool of each.
         refused: the fingerprints of those that a person refused.
     """

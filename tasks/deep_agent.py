@@ -41,6 +41,11 @@ def step_ceiling(payload: Payload) -> Decimal:
     return InvestigationParameters.model_validate(payload.parameters).limits.money_usd
 
 
+def ceilings_of_try() -> dict[str, Decimal]:
+    """Return what a step that sets no limit of its own can cost at most, all its tries together, in USD."""
+    return {"by default": AgentLimits().money_usd}
+
+
 def planned_ceilings(plan: Plan, *, rehearsal: bool) -> dict[str, Decimal]:
     """Return what each agent's step of a plan can cost at most: its limit of money, in USD."""
     if rehearsal:

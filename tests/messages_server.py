@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -94,6 +94,8 @@ class MessagesServer:
     def __init__(self, *, key: str) -> None:
         self.key = key
         self.requests: list[LoggedRequest] = []
+        # Says what to answer by what is asked, for clients that ask again; else the behaviours are taken in turn.
+        self.script: Callable[[CountRequest], Behaviour] | None = None
         self.closing = threading.Event()
         self._behaviours: deque[Behaviour] = deque()
         self._lock = threading.Lock()
@@ -160,6 +162,8 @@ class MessagesServer:
     def next_behaviour(self, request: CountRequest) -> Behaviour:
         """Take the next behaviour that is meant for such a request."""
         told = str(request.system)
+        if self.script:
+            return self.script(request)
         with self._lock:
             for behaviour in self._behaviours:
                 if behaviour.to is None or behaviour.to in told:

@@ -41,7 +41,11 @@ def test_every_action_is_listed_with_its_price() -> None:
     found = {row["name"]: row for row in _json(actions_command, "list")}
 
     assert found.keys() == actions().keys()
-    assert {name for name, row in found.items() if not row["free"]} == {"write_narrative", "create_image"}
+    assert {name for name, row in found.items() if not row["free"]} == {
+        "write_narrative",
+        "create_image",
+        "investigate",
+    }
     assert found["write_narrative"]["at_most_usd"].keys() == {"opus", "sonnet", "haiku"}
     assert found["publish_report"]["inputs"] == {
         "profile": "DatasetProfile",

@@ -59,8 +59,9 @@ def _check() -> tuple[int, dict[str, Any], dict[str, Any]]:
     done = CliRunner().invoke(engines, ["check", "--json"])
     assert isinstance(done.exception, SystemExit | None), done.exception
     assert KEY not in done.output
-    writer, illustrator, services = json.loads(done.output)
+    writer, researcher, illustrator, services = json.loads(done.output)
     assert illustrator["state"] == "not configured"
+    assert researcher["state"] in {"not configured", "configured, not called"}
     return done.exit_code, writer, services
 
 
@@ -70,7 +71,13 @@ def test_an_illustrator_with_a_key_is_not_called_because_that_would_cost_money(m
 
     done = CliRunner().invoke(engines, ["check", "--json"])
 
-    assert [each["state"] for each in json.loads(done.output)] == ["not configured", "configured, not called", "ok"]
+    states = {each["engine"]: each["state"] for each in json.loads(done.output)}
+    assert states == {
+        "writer": "not configured",
+        "researcher": "not configured",
+        "illustrator": "configured, not called",
+        "service": "ok",
+    }
     assert KEY not in done.output
 
 
