@@ -1,9 +1,12 @@
-"""Who works in an agent's step: the agent, its sub-agents, and who may hand a task to whom."""
+"""Who works in an agent's step: the agent, its sub-agents, who may hand a task to whom, and what is wrong with that."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from maos.actions import Actions
+from maos.agent_tools import OWN_TOOLS
 from maos.autonomy import AutonomyLevel, stricter
+from maos.engines import EngineType
 from maos.investigation import DEEPEST_DELEGATION, InvestigationParameters, SubAgent
 from maos.plans import PlanStep
 
@@ -55,3 +58,36 @@ class Team:
 
 def _stricter(one: AutonomyLevel | None, other: AutonomyLevel | None) -> AutonomyLevel | None:
     return stricter(one, other) if one and other else one or other
+
+
+def team_faults(parameters: InvestigationParameters, lead: AutonomyLevel | None, actions: Actions) -> list[str]:
+    """Return what is wrong with the tools and the autonomy of an agent and its sub-agents.
+
+    Args:
+        lead: the autonomy of the step, where it has its own.
+    """
+    faults = _tool_faults("tools", parameters.tools, actions)
+    for agent in parameters.sub_agents:
+        faults += _tool_faults(f"sub-agent {agent.name!r}: tools", agent.tools, actions)
+        faults += _autonomy_faults("the step", lead, agent)
+        for name in agent.sub_agents:
+            if child := parameters.sub_agent(name):
+                faults += _autonomy_faults(f"sub-agent {agent.name!r}", agent.autonomy, child)
+    return faults
+
+
+def _tool_faults(place: str, tools: Iterable[str], actions: Actions) -> list[str]:
+    if own := [name for name in tools if name in OWN_TOOLS]:
+        return [f"{place}: {name!r} is the name of a tool that every agent has" for name in own]
+    services = sorted(name for name, spec in actions.items() if spec.engine is EngineType.INTERNAL_SERVICE)
+    return [
+        f"{place}: {name!r} is no action of a service; allowed: {', '.join(services)}"
+        for name in tools
+        if name not in services
+    ]
+
+
+def _autonomy_faults(parent: str, level: AutonomyLevel | None, child: SubAgent) -> list[str]:
+    if level is None or child.autonomy is None or stricter(level, child.autonomy) is child.autonomy:
+        return []
+    return [f"sub-agent {child.name!r} is {child.autonomy.value}, more than {parent}, which is {level.value}"]

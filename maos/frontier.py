@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -117,11 +118,13 @@ class _View:
         return (
             not self.is_settled(step)
             and all(map(self.is_satisfied, step.depends_on))
-            and all(self.is_settled(call) for call in self.calls_of(step))
+            and all(self.is_settled(call) for call in self.calls if call.called_by and call.called_by.step == step.id)
         )
 
-    def calls_of(self, step: PlanStep) -> list[PlanStep]:
-        return [each for each in self.run.plan.steps if each.called_by and each.called_by.step == step.id]
+    @cached_property
+    def calls(self) -> tuple[PlanStep, ...]:
+        """The steps that agents have called: few plans have any."""
+        return tuple(step for step in self.run.plan.steps if step.called_by)
 
     def kind_asked(self, step: PlanStep) -> ApprovalKind | None:
         """Return what a person has to decide before the step starts, if anything."""
@@ -186,7 +189,7 @@ def _ended(view: _View) -> Move:
 
     What became of a call is its agent's to say.
     """
-    calls = {step.id for step in view.run.plan.steps if step.called_by}
+    calls = {step.id for step in view.calls}
     failed = [step for step in view.run.plan.steps if view.has_failed(step) and step.id not in calls]
     parts = [_failure(view, step) for step in failed]
     parts += [

@@ -1,15 +1,14 @@
 """The action of the researcher engine: a goal, what an agent and its sub-agents may use for it, and the limits."""
 
 from collections import Counter
-from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from maos.actions import Actions, ActionSpec, ArtifactRef
-from maos.autonomy import AutonomyLevel, stricter
+from maos.actions import ActionSpec, ArtifactRef
+from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
 from maos.rendering import TemplateText
 from maos.risk import RiskLevel
@@ -112,34 +111,3 @@ INVESTIGATE = ActionSpec(
     output=Investigation,
     proposes_steps=True,
 )
-
-
-def team_faults(parameters: InvestigationParameters, lead: AutonomyLevel | None, actions: Actions) -> list[str]:
-    """Return what is wrong with the tools and the autonomy of an agent and its sub-agents.
-
-    Args:
-        lead: the autonomy of the step, where it has its own.
-    """
-    faults = _tool_faults("tools", parameters.tools, actions)
-    for agent in parameters.sub_agents:
-        faults += _tool_faults(f"sub-agent {agent.name!r}: tools", agent.tools, actions)
-        faults += _autonomy_faults("the step", lead, agent)
-        for name in agent.sub_agents:
-            if child := parameters.sub_agent(name):
-                faults += _autonomy_faults(f"sub-agent {agent.name!r}", agent.autonomy, child)
-    return faults
-
-
-def _tool_faults(place: str, tools: Iterable[str], actions: Actions) -> list[str]:
-    services = sorted(name for name, spec in actions.items() if spec.engine is EngineType.INTERNAL_SERVICE)
-    return [
-        f"{place}: {name!r} is no action of a service; allowed: {', '.join(services)}"
-        for name in tools
-        if name not in services
-    ]
-
-
-def _autonomy_faults(parent: str, level: AutonomyLevel | None, child: SubAgent) -> list[str]:
-    if level is None or child.autonomy is None or stricter(level, child.autonomy) is child.autonomy:
-        return []
-    return [f"sub-agent {child.name!r} is {child.autonomy.value}, more than {parent}, which is {level.value}"]

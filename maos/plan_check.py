@@ -8,9 +8,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from maos.actions import Actions, ActionSpec, JsonObject
+from maos.agent_team import team_faults
 from maos.engines import EngineType
 from maos.errors import PlanRefused
-from maos.investigation import INVESTIGATE, InvestigationParameters, team_faults
+from maos.investigation import INVESTIGATE, InvestigationParameters
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields

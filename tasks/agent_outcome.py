@@ -32,7 +32,8 @@ def files_of(desk: Desk) -> tuple[ArtifactRef, ...]:
 def _file(desk: Desk, name: str, content: bytes) -> ArtifactRef:
     return ArtifactRef(
         name=f"{folder_name(desk.payload.step.id)}/files/{name}",
-        media_type="text/markdown" if name.endswith(".md") else "text/plain",
+        # Whatever it is called: nothing that an agent writes is shown as a page of ours.
+        media_type="text/plain",
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
     )

@@ -9,7 +9,6 @@ from maos.investigation import Investigation, Todo, TodoState
 from tasks.agent_desk import Desk
 from tasks.agent_journal import write_turn
 from tasks.agent_tools.services import carry_out
-from tasks.artifacts import show_artifacts
 from tasks.attempts import Attempt
 from tasks.catalogue import actions
 from tasks.steps import task_run_id
@@ -31,7 +30,6 @@ def rehearse(desk: Desk) -> None:
         file = write_turn(desk.payload, _turn(desk, answer, attempt.number))
         outcome = StepOutcome(output=found.model_dump(mode="json"), summary=_SUMMARY, artifacts=(file,))
         attempt.complete(outcome)
-    show_artifacts(desk.run, outcome)
 
 
 def _is_free(desk: Desk, name: str) -> bool:

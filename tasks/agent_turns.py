@@ -19,7 +19,6 @@ from tasks.agent_journal import write_turn
 from tasks.agent_outcome import outcome_of
 from tasks.agent_tools.answers import Answers, answers_to, states_of_calls, still_waits
 from tasks.agent_tools.services import called_steps
-from tasks.artifacts import show_artifacts
 from tasks.attempts import Attempt, Progress
 from tasks.catalogue import actions
 from tasks.engines import writer_engine
@@ -85,7 +84,6 @@ def _end(desk: Desk, attempt: Attempt, turn: Turn) -> bool:
     if standing.done:
         outcome = outcome_of(desk, write_turn(desk.payload, turn))
         attempt.complete(outcome)
-        show_artifacts(desk.run, outcome)
         return False
     calls = {} if standing.circle else called_steps(desk, attempt.number)
     told = turn.model_copy(update={"called": {call: step.id for call, step in calls.items()}})

@@ -180,6 +180,7 @@ def test_every_fault_of_a_team_is_named_with_the_plan() -> None:
         ({"goal": "g", "sub_agents": [{"name": "a", "goal": "g"}] * 2}, "'a' stands 2 times"),
         ({"goal": "g", "sub_agents": [{"name": "a", "goal": "g", "sub_agents": ["b"]}]}, "'a' names 'b'; known: a"),
         ({"goal": "g", "sub_agents": [{"name": "A B", "goal": "g"}]}, "parameter sub_agents.0.name: String should"),
+        ({"goal": "g", "tools": ["recall"]}, "tools: 'recall' is the name of a tool that every agent has"),
         ({"goal": "{{ nowhere }}"}, "parameter goal: the name 'nowhere' is not an input"),
     ],
 )

@@ -1,12 +1,15 @@
 """Steps that an agent calls: when they run, what its own step waits for, and whose affair their end is."""
 
+from random import Random
+
 import pytest
 
+from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
 from maos.errors import FailureKind
 from maos.frontier import Move, next_move
 from maos.plans import OnFailure, OnReject, PlanStep
-from maos.runs import Ledger
+from maos.runs import FailedStep, Ledger
 from maos.statuses import ApprovalStatus, RunStatus
 from tests.runs import ACTIONS, DONE, approval, failure, run_of, step
 
@@ -103,3 +106,47 @@ def test_a_held_run_starts_neither_agent_nor_call() -> None:
     run = run_of(AGENT, _call("a"), held_by="ops@demo.example")
 
     assert next_move(run, Ledger(turns={"agent": 1}), ACTIONS, busy=set()).hold
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_whatever_becomes_of_its_calls_an_agent_hears_of_each_once_and_comes_to_its_end(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - a world, not a secret
+    steps, busy = [AGENT, step("before"), step("after", after=("agent",))], set[str]()
+    turns, finished, failed, skipped = dict[str, int](), dict[str, None](), dict[str, FailedStep](), dict[str, str]()
+    approvals, heard = dict[str, Approval](), list[str]()
+    for _ in range(500):
+        ledger = Ledger(turns=turns, finished=finished, failed=failed, skipped=skipped, approvals=approvals)
+        move = next_move(run_of(*steps, parallelism=2), ledger, ACTIONS, busy=set(busy))
+        if move.end:
+            break
+        skipped.update(move.skip)
+        approvals.update({each.id: approval(each.id, ApprovalStatus.PENDING) for each in move.open_gates})
+        for each in move.wait_for:
+            status = random.choice([ApprovalStatus.APPROVED, ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED])
+            approvals[each.step_id] = approval(each.step_id, status)
+        busy |= {each.id for each in move.start}
+        if not busy or move.skip or move.open_gates:
+            continue
+        name = random.choice(sorted(busy))
+        busy.remove(name)
+        if random.random() < 0.1:
+            # Its process dies: nothing is written of what it did.
+            continue
+        if name != "agent":
+            failed_now = name.startswith("call") and random.random() < 0.3
+            (failed.update({name: failure()}) if failed_now else finished.update({name: DONE}))
+            continue
+        turn = turns.get("agent", 0) + random.randint(1, 2)
+        heard += [each.id for each in steps if each.called_by and each.called_by.turn == turns.get("agent")]
+        settled = finished.keys() | failed.keys() | skipped.keys()
+        assert settled >= set(heard)
+        if turn > 8:
+            finished["agent"] = DONE
+            continue
+        turns["agent"] = turn
+        calls = range(random.randint(0, 3))
+        steps += [_call(f"call{turn}_{number}", random.choice(["low", "high"]), turn=turn) for number in calls]
+
+    assert (move.end, move.reason) == (RunStatus.COMPLETED, None)
+    assert finished.keys() >= {"agent", "before", "after"}
+    assert sorted(heard) == sorted(each.id for each in steps if each.called_by)
