@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from maos.actions import ActionSpec, ArtifactRef
 from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
+from maos.plans import PlanStep
 from maos.rendering import TemplateText
 from maos.risk import RiskLevel
 
@@ -111,3 +112,11 @@ INVESTIGATE = ActionSpec(
     output=Investigation,
     proposes_steps=True,
 )
+
+
+def actions_of(step: PlanStep) -> frozenset[str]:
+    """Return what a step may come to do: its action, and where it is an agent's, the actions of its team."""
+    if step.action != INVESTIGATE.name:
+        return frozenset({step.action})
+    asked = InvestigationParameters.model_validate(step.parameters)
+    return frozenset({step.action, *asked.tools, *(tool for agent in asked.sub_agents for tool in agent.tools)})

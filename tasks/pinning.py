@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from maos.drift import Drift, changes_of
 from maos.errors import BadInput, PlanRefused
+from maos.investigation import actions_of
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.runs import Run
@@ -21,7 +22,8 @@ _PROJECT = "project"
 def pins_of(plan: Plan) -> dict[str, str]:
     """Return the digests of what decides a plan's doing: all code at once, then each action and its rules."""
     pins = {_PROJECT: project_digest()}
-    for name in sorted({step.action for step in plan.steps} & actions().keys()):
+    may_do = frozenset().union(*map(actions_of, plan.steps))
+    for name in sorted(may_do & actions().keys()):
         pins |= {f"action {name}": action_digest(name), f"rules of {name}": rules_digest([name])}
     return pins
 

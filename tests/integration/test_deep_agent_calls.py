@@ -8,10 +8,9 @@ from uuid import UUID
 import pytest
 
 from blocks.webhooks import Webhooks
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
 from maos.settings import load_settings
-from tasks.approvals import decide
 from tests.agents import DONE, agent_step, agents_server, result, results, turns, why
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
@@ -39,13 +38,9 @@ def receiver(prefect_api: str) -> Iterator[WebhookReceiver]:  # noqa: ARG001
 
 
 def _answer(decision: str, note: str = "fine") -> Approval:
-    """Decide what waits, and let the run go on."""
+    """Answer the form of the one action that waits, once the run waits for it."""
     (approval,) = wait_for(pending)
-    decide(
-        approval.id,
-        DecisionRequest(decision=Decision(decision), reviewer=REVIEWER, note=note, via=DecisionPath.COMMAND_LINE),
-    )
-    answer_form(only_run_id(), decision="already recorded", reviewer=REVIEWER)
+    answer_form(only_run_id(), decision=decision, reviewer=REVIEWER, note=note)
     return approval
 
 

@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+import sql.agent_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
 from sql.database import sqlalchemy_address, upgrade
