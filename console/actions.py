@@ -1,6 +1,8 @@
 """`maos actions`: what a plan may name."""
 
 import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 import click
 
@@ -12,7 +14,7 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.plan_view import dollars
 from maos.risk import RiskLevel
-from tasks import claude_command, gemini_image
+from tasks import claude_command, deep_agent, gemini_image
 from tasks.catalogue import WORKSPACES, WRITING
 from tasks.catalogue import actions as specs
 from tasks.claude_cli import ceilings_of_try
@@ -81,7 +83,15 @@ def _view_of(spec: ActionSpec) -> ActionView:
         return view_of(spec, ceilings_of_try(WRITING[spec.name]))
     if spec.name in WORKSPACES:
         return view_of(spec, claude_command.ceilings_of_try())
-    return view_of(spec, gemini_image.ceilings_of_try() if spec.engine is EngineType.GEMINI_IMAGE else {})
+    ceilings = _CEILINGS.get(spec.engine)
+    return view_of(spec, ceilings() if ceilings else {})
+
+
+# Engines that are not in here cost nothing, or depend on the action.
+_CEILINGS: dict[EngineType, Callable[[], Mapping[str, Decimal]]] = {
+    EngineType.DEEP_AGENT: deep_agent.ceilings_of_try,
+    EngineType.GEMINI_IMAGE: gemini_image.ceilings_of_try,
+}
 
 
 def _plain(view: ActionView) -> Row:

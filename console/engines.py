@@ -25,7 +25,8 @@ def check(as_json: bool) -> None:
     """Call each configured engine once; exit with 1 where one fails.
 
     It costs nothing: the writer is asked to count the tokens of one word, the illustrator whether it has its model.
-    That proves key, address, model and the way there; not that the account has credit left.
+    That proves key, address, model and the way there; not that the account has credit left. The researcher works with
+    the writer's key and is not called as well.
 
     \b
     Examples:

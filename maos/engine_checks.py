@@ -12,6 +12,7 @@ class EngineState(StrEnum):
     """Whether an engine can be worked with."""
 
     OK = "ok"
+    NOT_CALLED = "configured, not called"
     NOT_CONFIGURED = "not configured"
     FAILED = "failed"
 

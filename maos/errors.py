@@ -10,6 +10,7 @@ MaosError
 ├── DecisionRefused        an approval could not be decided as asked
 ├── ApprovalInvalid        what was approved is not what would run; opens a new gate
 ├── BudgetExceeded         a reservation would pass a limit
+├── LimitReached           an agent has used up what its step allows
 ├── InputMismatch          what a step reads does not fit what it needs
 ├── EffectInDoubt          whether an effect happened is not known; a person is asked
 ├── LeaseLost              another process executes the run; this one must stop
@@ -129,6 +130,19 @@ class BudgetExceeded(MaosError):
         return f"step {self.step_id!r} could cost {self.needed} USD; the {self.scope} budget has {self.left} USD left"
 
 
+class LimitReached(MaosError):
+    """An agent has used up one of the limits of its step, or would with its next call."""
+
+    def __init__(self, limit: str, allowed: str, reason: str) -> None:
+        super().__init__(limit, allowed, reason)
+        self.limit = limit
+        self.allowed = allowed
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"the limit of {self.limit} is reached ({self.allowed}): {self.reason}"
+
+
 class InputMismatch(MaosError):
     """What a step reads from earlier outcomes does not fit what its action needs."""
 
@@ -194,6 +208,7 @@ class FailureKind(StrEnum):
     # Before the engine was reached.
     REFUSED = "refused"
     BUDGET = "budget"
+    LIMIT_REACHED = "limit_reached"
     INPUTS = "inputs"
     # The flow process ended while the engine worked: no verdict on the step.
     PROCESS_DIED = "process_died"

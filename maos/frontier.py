@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
 from maos.approvals import Approval, ApprovalKind
-from maos.autonomy import needs_approval
+from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.errors import is_retryable
 from maos.plans import OnFailure, OnReject, PlanStep
 from maos.runs import FailedStep, Ledger, Run
@@ -58,10 +59,15 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], ove
     return _ended(view)
 
 
-def is_guarded(run: Run, spec: ActionSpec) -> bool:
-    """Say whether a person must approve this action in this run."""
+def is_guarded(run: Run, spec: ActionSpec, autonomy: AutonomyLevel | None = None) -> bool:
+    """Say whether a person must approve this action in this run.
+
+    Args:
+        autonomy: that of the step or of the agent that acts; it can only be stricter than the run's.
+    """
+    level = stricter(run.autonomy, autonomy) if autonomy else run.autonomy
     return spec.always_asks or needs_approval(
-        run.autonomy, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt
+        level, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt
     )
 
 
@@ -100,16 +106,33 @@ class _View:
         return step.on_failure is OnFailure.CONTINUE and self.has_failed(step)
 
     def is_settled(self, step: PlanStep) -> bool:
-        return step.id in self.ledger.finished or step.id in self.ledger.skipped or self.has_failed(step)
+        if step.id in self.ledger.finished or step.id in self.ledger.skipped or self.has_failed(step):
+            return True
+        return not self.is_wanted(step)
+
+    def is_wanted(self, step: PlanStep) -> bool:
+        """Say whether anybody will hear of the step: its agent has gone on when it has had a later turn."""
+        call = step.called_by
+        return call is None or (call.step not in self.ledger.finished and self.ledger.turns.get(call.step) == call.turn)
 
     def is_ready(self, step: PlanStep) -> bool:
-        return not self.is_settled(step) and all(map(self.is_satisfied, step.depends_on))
+        return (
+            not self.is_settled(step)
+            and all(map(self.is_satisfied, step.depends_on))
+            and all(self.is_settled(call) for call in self.calls if call.called_by and call.called_by.step == step.id)
+        )
+
+    @cached_property
+    def calls(self) -> tuple[PlanStep, ...]:
+        """The steps that agents have called: few plans have any."""
+        return tuple(step for step in self.run.plan.steps if step.called_by)
 
     def kind_asked(self, step: PlanStep) -> ApprovalKind | None:
         """Return what a person has to decide before the step starts, if anything."""
         if step.id in self.ledger.in_doubt:
             return ApprovalKind.IN_DOUBT
-        return ApprovalKind.ACTION if is_guarded(self.run, self.actions[step.action]) else None
+        guarded = is_guarded(self.run, self.actions[step.action], step.autonomy)
+        return ApprovalKind.ACTION if guarded else None
 
     def is_free(self, step: PlanStep) -> bool:
         kind = self.kind_asked(step)
@@ -169,10 +192,16 @@ def _doomed(view: _View) -> dict[str, str]:
 
 
 def _ended(view: _View) -> Move:
-    """End a run in which every step is settled: completed, if it has brought forth any of its results."""
-    failed = [step for step in view.run.plan.steps if view.has_failed(step)]
+    """End a run in which every step is settled: completed, if it has brought forth any of its results.
+
+    What became of a call is its agent's to say.
+    """
+    calls = {step.id for step in view.calls}
+    failed = [step for step in view.run.plan.steps if view.has_failed(step) and step.id not in calls]
     parts = [_failure(view, step) for step in failed]
-    parts += [f"step {name!r} was skipped: {reason}" for name, reason in view.ledger.skipped.items()]
+    parts += [
+        f"step {name!r} was skipped: {reason}" for name, reason in view.ledger.skipped.items() if name not in calls
+    ]
     reason = "; ".join(parts) or None
     if any(step.id in view.ledger.finished for step in view.run.plan.last_steps):
         return Move(end=RunStatus.COMPLETED, reason=reason)

@@ -9,7 +9,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from maos.actions import Actions, ActionSpec, JsonObject
+from maos.agent_team import team_faults
+from maos.engines import EngineType
 from maos.errors import PlanRefused
+from maos.investigation import INVESTIGATE, InvestigationParameters
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields
@@ -53,6 +56,8 @@ def extended_plan(plan: Plan, proposed: Sequence[JsonObject], actions: Actions, 
             ]
     if faults:
         raise PlanRefused(faults)
+    if called := [step.id for step in steps if step.called_by]:
+        raise PlanRefused([f"proposed step {name!r}: only an agent's call has `called_by`" for name in called])
     extended = plan.extended(steps)
     check_plan(extended, actions, rules)
     return extended
@@ -68,6 +73,12 @@ def _structure_faults(plan: Plan) -> list[str]:
     ]
     if len(plan.steps) > MAX_STEPS:
         faults.append(f"{len(plan.steps)} steps; at most {MAX_STEPS} are allowed")
+    agents = {step.id for step in plan.steps if step.engine is EngineType.DEEP_AGENT}
+    faults += [
+        f"step {step.id!r} is called by {step.called_by.step!r}, which is no agent's step of the plan"
+        for step in plan.steps
+        if step.called_by and step.called_by.step not in agents
+    ]
     try:
         TopologicalSorter({step.id: step.depends_on for step in plan.steps}).prepare()
     except CycleError as error:
@@ -87,13 +98,25 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
     if not spec.open_inputs and (unknown := step.inputs.keys() - spec.inputs.keys()):
         taken = ", ".join(sorted(spec.inputs)) or "none"
         faults.append(f"step {step.id!r}: unknown inputs: {', '.join(sorted(unknown))}; inputs: {taken}")
-    return faults + _parameter_faults(step, spec)
+    return faults + _parameter_faults(step, spec) + _team_faults(step, actions)
+
+
+def _team_faults(step: PlanStep, actions: Actions) -> list[str]:
+    if step.action != INVESTIGATE.name:
+        return []
+    try:
+        asked = InvestigationParameters.model_validate(step.parameters)
+    except ValidationError:
+        # Named with the other parameters.
+        return []
+    return [f"step {step.id!r}: {fault}" for fault in team_faults(asked, step.autonomy, actions)]
 
 
 def _parameter_faults(step: PlanStep, spec: ActionSpec) -> list[str]:
     faults = [
         f"step {step.id!r}: parameter {name}: {fault}"
-        for name in sorted(template_fields(spec.parameters))
+        # What an agent writes is taken by the letter.
+        for name in sorted(template_fields(spec.parameters) if step.called_by is None else ())
         for fault in template_faults(str(step.parameters.get(name, "")), step.inputs.keys())
     ]
     try:

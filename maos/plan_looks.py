@@ -60,5 +60,7 @@ def looks_of(plan: Plan, ledger: Ledger, busy: Set[str]) -> dict[str, StepLook]:
         (ledger.in_doubt, StepLook.IN_DOUBT),
         (ledger.skipped.keys(), StepLook.SKIPPED),
         (ledger.failed.keys(), StepLook.FAILED),
+        # An agent that is not under way waits for what it has called, which waits for somebody.
+        (ledger.turns.keys(), StepLook.WAITS),
     )
     return {step.id: next((look for names, look in known if step.id in names), StepLook.PLANNED) for step in plan.steps}

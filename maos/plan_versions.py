@@ -50,4 +50,9 @@ def _with_writers_tries(step: object) -> object:
 _V1_WRITER: JsonObject = {"retry": {"attempts": 4, "first_delay_seconds": 2.0}}
 
 
-_UPGRADES: Mapping[int, Callable[[JsonObject], JsonObject]] = {1: _with_tries}
+def _with_calls(plan: JsonObject) -> JsonObject:
+    """Version 2 knew neither steps that agents call nor a step's own autonomy: nothing in it changes its meaning."""
+    return plan | {"schema_version": 3}
+
+
+_UPGRADES: Mapping[int, Callable[[JsonObject], JsonObject]] = {1: _with_tries, 2: _with_calls}

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
-from maos.autonomy import AutonomyLevel, needs_approval
+from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.engines import EngineType
 from maos.plan_layout import layers_of
 from maos.plans import Plan, PlanStep
@@ -76,14 +76,15 @@ def _row(step: PlanStep, spec: ActionSpec, asking: Asking, ceiling: Decimal) -> 
         action=step.action,
         risk=spec.risk,
         after=tuple(sorted(step.depends_on)),
-        approvers=_approvers(spec, asking) if _is_asked(spec, asking) else "",
+        approvers=_approvers(spec, asking) if _is_asked(step, spec, asking) else "",
         ceiling_usd=ceiling,
     )
 
 
-def _is_asked(spec: ActionSpec, asking: Asking) -> bool:
+def _is_asked(step: PlanStep, spec: ActionSpec, asking: Asking) -> bool:
+    level = stricter(asking.autonomy, step.autonomy) if step.autonomy else asking.autonomy
     return spec.always_asks or needs_approval(
-        asking.autonomy, spec.risk, read_only=spec.read_only, read_only_exempt=asking.read_only_exempt
+        level, spec.risk, read_only=spec.read_only, read_only_exempt=asking.read_only_exempt
     )
 
 

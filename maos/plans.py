@@ -8,11 +8,14 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from maos.actions import JsonObject
+from maos.autonomy import AutonomyLevel
 from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.references import Reference, StepId, source_of
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+# Digests are those of the form that was stored first with them: an upgrade alone must not void what was approved.
+_DIGEST_VERSION = 2
 MAX_STEPS = 100
 MAX_PARALLELISM = 16
 
@@ -60,6 +63,13 @@ class RetryPolicy(_Value):
         ]
 
 
+class CalledBy(_Value):
+    """Whose call a step is: made by an agent while its own step was under way, and answered with the outcome."""
+
+    step: StepId
+    turn: int = Field(ge=1, description="The attempt of that step in which it called.")
+
+
 class PlanStep(_Value):
     """One node of a plan: an agent has an engine carry out an action."""
 
@@ -79,6 +89,10 @@ class PlanStep(_Value):
     retry: RetryPolicy = RetryPolicy()
     on_failure: OnFailure = OnFailure.FAIL
     on_reject: OnReject = OnReject.STOP
+    autonomy: AutonomyLevel | None = Field(
+        default=None, description="How much runs unasked in this step; only a stricter level than the run's counts."
+    )
+    called_by: CalledBy | None = Field(default=None, description="Set by the agent that calls it, never in a request.")
 
     @field_validator("agent", mode="before")
     @classmethod
@@ -94,7 +108,7 @@ class PlanStep(_Value):
 class Plan(_Value):
     """The steps of one run."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     parallelism: int = Field(default=8, ge=1, le=MAX_PARALLELISM, description="Most steps under way at once.")
     steps: tuple[PlanStep, ...] = Field(min_length=1)
     revisions: tuple[int, ...] = Field(default=(), description="How many steps each earlier revision had.")
@@ -102,7 +116,8 @@ class Plan(_Value):
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical plan."""
-        return digest_of(self.model_dump(mode="json"))
+        steps = [_without_unset(step.model_dump(mode="json")) for step in self.steps]
+        return digest_of(self.model_dump(mode="json") | {"schema_version": _DIGEST_VERSION, "steps": steps})
 
     @property
     def revision(self) -> int:
@@ -140,9 +155,9 @@ class Plan(_Value):
 
     @property
     def last_steps(self) -> tuple[PlanStep, ...]:
-        """The steps nothing depends on: their outcomes are the run's result."""
+        """The steps nothing depends on: their outcomes are the run's result; those of calls are their agent's."""
         needed = frozenset().union(*(step.depends_on for step in self.steps))
-        return tuple(step for step in self.steps if step.id not in needed)
+        return tuple(step for step in self.steps if step.id not in needed and step.called_by is None)
 
     def downstream_of(self, step_id: str) -> frozenset[str]:
         """Return the step and everything that depends on it, however far."""
@@ -151,6 +166,14 @@ class Plan(_Value):
         while more := {step.id for step in self.steps if step.id not in found and step.depends_on & found}:
             found |= more
         return frozenset(found)
+
+
+def _without_unset(step: JsonObject) -> JsonObject:
+    """Leave out what version 3 added, where it says nothing."""
+    return {name: value for name, value in step.items() if name not in _SINCE_VERSION_3 or value is not None}
+
+
+_SINCE_VERSION_3 = frozenset({"autonomy", "called_by"})
 
 
 class Mode(StrEnum):

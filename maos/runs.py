@@ -74,6 +74,9 @@ class Ledger(BaseModel):
     )
     failed: Mapping[str, FailedStep] = Field(default_factory=dict, description="Steps whose last try failed.")
     skipped: Mapping[str, str] = Field(default_factory=dict, description="Why each skipped step is.")
+    turns: Mapping[str, int] = Field(
+        default_factory=dict, description="Each step whose agent has begun: the attempt that was its newest turn."
+    )
     in_doubt: frozenset[str] = Field(default=frozenset(), description="Steps whose effect may have happened.")
     approvals: Mapping[str, Approval] = Field(default_factory=dict, description="Newest approval of each step.")
 

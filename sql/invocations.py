@@ -24,6 +24,12 @@ class StepStates:
     failed: dict[str, FailedStep] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     in_doubt: set[str] = field(default_factory=set)
+    turns: dict[str, int] = field(default_factory=dict)
+
+    def note_turn(self, step_id: str, attempt: int) -> None:
+        """Note that a step has come further: failures before it no longer count."""
+        self.turns[step_id] = attempt
+        self.failed.pop(step_id, None)
 
     def note_failure(self, step_id: str, kind: FailureKind, summary: str) -> None:
         """Count a try that failed; the end of a process is no verdict on the step."""
@@ -53,6 +59,8 @@ def step_states(run_id: UUID, run_attempt: int, *, session: Session) -> StepStat
     for row in session.exec(statement):
         if row.status == InvocationStatus.COMPLETED:
             states.finished[row.step_id] = row.task_run_id
+        if row.status == InvocationStatus.PENDING:
+            states.note_turn(row.step_id, row.attempt)
         # An effect in doubt stays so, whoever takes the run up: only a newer attempt of the step says otherwise.
         (states.in_doubt.add if row.status == InvocationStatus.IN_DOUBT else states.in_doubt.discard)(row.step_id)
         if row.run_attempt != run_attempt:
@@ -90,6 +98,16 @@ def completed_invocations(run_id: UUID, *, session: Session) -> Sequence[AgentIn
     """Return the attempts that completed a step of a run."""
     statement = select(AgentInvocation).where(
         AgentInvocation.run_id == run_id, AgentInvocation.status == InvocationStatus.COMPLETED
+    )
+    return session.exec(statement).all()
+
+
+def attempts_of_step(run_id: UUID, step_id: str, *, session: Session) -> Sequence[AgentInvocation]:
+    """Return every attempt of a step, the first one first."""
+    statement = (
+        select(AgentInvocation)
+        .where(AgentInvocation.run_id == run_id, AgentInvocation.step_id == step_id)
+        .order_by(col(AgentInvocation.attempt))
     )
     return session.exec(statement).all()
 

@@ -56,6 +56,14 @@ def run_apart(work: Callable[[], T], *, timeout_seconds: float) -> T:
     return result
 
 
+def tried_apart(work: Callable[[], T], *, timeout_seconds: float) -> T | Exception:
+    """Do the work in a child process and hand its error back, for a caller who tells somebody of it."""
+    try:
+        return run_apart(work, timeout_seconds=timeout_seconds)
+    except Exception as error:  # noqa: BLE001 - it is handed over whole
+        return error
+
+
 def _be_child(work: Callable[[], object], writing: int, parent: int) -> NoReturn:
     # Whatever happens, this process must not return into its parent's code.
     try:

@@ -15,6 +15,7 @@ from maos.approvals import (
     ApprovalKind,
     ApprovalPolicy,
     DecisionRequest,
+    as_code,
     parameters_as_markdown,
     refusal_of,
 )
@@ -148,9 +149,16 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
 
 def _preview(payload: Payload) -> str:
     service = SERVICES.get(payload.step.action)
-    if service is None or service.preview is None:
-        return parameters_as_markdown(payload.parameters)
-    return service.preview(call_of(payload, service))
+    shown = service.preview(call_of(payload, service)) if service and service.preview else None
+    return _caller(payload) + (shown or parameters_as_markdown(payload.parameters))
+
+
+def _caller(payload: Payload) -> str:
+    call = payload.step.called_by
+    # What an agent asks for was in no plan that anybody has seen.
+    return (
+        f"Asked for by the agent {as_code(payload.step.agent.name)} of step {as_code(call.step)}.\n\n" if call else ""
+    )
 
 
 def decide(approval_id: UUID, request: DecisionRequest) -> Approval:

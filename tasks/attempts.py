@@ -1,5 +1,6 @@
 """An attempt of a step: reserved and written before the engine is called, settled and audited after it."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -8,10 +9,11 @@ from uuid import UUID, uuid4
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from maos.actions import StepOutcome
+from maos.actions import ArtifactRef, StepOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
+from maos.plans import PlanStep
 from maos.redaction import for_clients, without_secrets
 from maos.statuses import ApprovalStatus, InvocationStatus
 from maos.tariffs import Tariff
@@ -24,14 +26,24 @@ from tasks.failures import error_for_clients, kind_of
 from tasks.leases import run_session
 from tasks.outages import outlasting
 from tasks.payloads import Payload
-from tasks.revisions import append_steps
+from tasks.revisions import append_calls, append_steps
 
 # The call was sent and no answer came: it may have been carried out, and is owed.
 _FATE_UNKNOWN = frozenset({FailureKind.TIMED_OUT, FailureKind.INTERRUPTED})
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far an attempt has brought its step that is not done yet."""
+
+    summary: str
+    artifacts: tuple[ArtifactRef, ...]
+    # Steps that it calls: it goes on when they are settled.
+    calls: tuple[PlanStep, ...] = ()
+
+
 class Attempt:
-    """One attempt of a step as a context: leaving it without `complete` records a failure.
+    """One attempt of a step as a context: leaving it without `complete` or `rest` records a failure.
 
     Args:
         tariff: the prices that the ceiling is from; it is settled by the same.
@@ -50,8 +62,11 @@ class Attempt:
         ceiling_usd: Decimal = Decimal(0),
         tariff: Tariff | None = None,
         task_run_id: UUID | None = None,
+        agent: str | None = None,
     ) -> None:
         self._payload = payload
+        # Who speaks, where that is not the step's own agent.
+        self._agent = agent or payload.step.agent.name
         self._ceiling_usd = ceiling_usd
         self._tariff = tariff
         self._task_run_id = task_run_id
@@ -60,6 +75,7 @@ class Attempt:
         self._receipt: Receipt | None = None
         self._done = False
         self.confirmed_by: str | None = None
+        self.number = 0
 
     def __enter__(self) -> Self:
         self._begin()
@@ -69,7 +85,8 @@ class Attempt:
     def _begin(self) -> None:
         run, step = self._payload.run, self._payload.step
         with run_session(run) as session:
-            if invocations.find_invocation(self._invocation_id, session=session):
+            if known := invocations.find_invocation(self._invocation_id, session=session):
+                self.number = known.attempt
                 return
             approval = _consume_approval(self._payload, session=session)
             happened = effects.intend(self._payload, approval, session=session)
@@ -81,7 +98,7 @@ class Attempt:
                 step_id=step.id,
                 attempt=invocations.next_attempt(run.id, step.id, session=session),
                 run_attempt=run.attempt,
-                agent_name=step.agent.name,
+                agent_name=self._agent,
                 engine_type=step.engine,
                 action=step.action,
                 approval_id=approval.id if approval else None,
@@ -94,6 +111,7 @@ class Attempt:
             session.add(row)
             session.flush()
             budgets.reserve(row, session=session)
+            self.number = row.attempt
 
     def spend(self, receipt: Receipt) -> None:
         """Note what the engine consumed, before anything is made of its answer: it is owed either way."""
@@ -109,6 +127,28 @@ class Attempt:
         _check_output(self._payload, outcome)
         self._write_outcome(outcome)
         self._done = True
+
+    def rest(self, progress: Progress) -> None:
+        """Write how far the step has come: it goes on from here, in this process or another, with its next attempt.
+
+        Raises:
+            PlanRefused: when the steps that it calls are not acceptable.
+        """
+        self._write_progress(progress)
+        self._done = True
+
+    @outlasting
+    def _write_progress(self, progress: Progress) -> None:
+        with run_session(self._payload.run) as session:
+            row = self._running_row(session)
+            if row is None:
+                return
+            if progress.calls:
+                append_calls(self._payload, progress.calls, actor=self._agent, session=session)
+            row.output_summary = for_clients(progress.summary)
+            row.artifacts = [artifact.model_dump(mode="json") for artifact in progress.artifacts]
+            self._end(row, InvocationStatus.PENDING, session=session)
+            self._audit(row, "step.went_on", summary=row.output_summary, session=session)
 
     @outlasting
     def _write_outcome(self, outcome: StepOutcome) -> None:
@@ -189,7 +229,7 @@ class Attempt:
         payload = self._payload
         entry = AuditEvent(
             event=event,
-            actor=payload.step.agent.name,
+            actor=self._agent,
             run_id=row.run_id,
             step_id=row.step_id,
             action=row.action,
@@ -197,7 +237,7 @@ class Attempt:
             was_automatic=row.approval_id is None,
             approval_id=row.approval_id,
             digest=payload.digest,
-            success=event == "step.completed",
+            success=event in {"step.completed", "step.went_on"},
             summary=summary,
         )
         audit.append_audit(entry, org_id=row.org_id, session=session)

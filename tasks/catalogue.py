@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from maos.actions import Actions, ActionSpec
+from maos.agent_prompt import system_of
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
+from maos.investigation import INVESTIGATE
 from maos.narrative import NARRATIVE
 from maos.rules import RuleBook
 from maos.workspace_writing import WORK_IN_WORKSPACE, briefing
@@ -19,15 +21,16 @@ from tasks.services.registry import SERVICES
 SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook)
 
 WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
-IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}
-
 WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
+AGENTS: dict[str, ActionSpec] = {INVESTIGATE.name: INVESTIGATE}
+IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}
 
 
 def actions() -> Actions:
     """Return the specification of every action by its name."""
     services = {name: service.spec for name, service in SERVICES.items()}
-    return services | {name: writing.spec for name, writing in WRITING.items()} | IMAGES | WORKSPACES
+    writing = {name: action.spec for name, action in WRITING.items()}
+    return services | writing | WORKSPACES | IMAGES | AGENTS
 
 
 def rules_digest(names: Iterable[str], book: RuleBook) -> str:
@@ -61,7 +64,9 @@ def _written_in(name: str) -> Callable[..., Any]:
         return SERVICES[name].run
     if name in WORKSPACES:
         return briefing
-    return WRITING[name].prompt if name in WRITING else prompt_of
+    if name in WRITING:
+        return WRITING[name].prompt
+    return system_of if name in AGENTS else prompt_of
 
 
 def _risk_facts(spec: ActionSpec) -> list[object]:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from maos.engines import EngineType
 from maos.plans import Plan
-from tasks import claude_cli, gemini_image
+from tasks import claude_cli, deep_agent, gemini_image
 from tasks.payloads import Payload
 from tasks.rules import rule_book
 from tasks.tariffs import tariff_of
@@ -14,6 +14,7 @@ from tasks.tariffs import tariff_of
 # Engines that are not in here cost nothing.
 _STEP_CEILINGS: dict[EngineType, Callable[[Payload], Decimal]] = {
     EngineType.CLAUDE_CLI: claude_cli.step_ceiling,
+    EngineType.DEEP_AGENT: deep_agent.step_ceiling,
     EngineType.GEMINI_IMAGE: gemini_image.step_ceiling,
 }
 
@@ -29,4 +30,8 @@ def planned_ceilings(plan: Plan, *, org_id: UUID, rehearsal: bool) -> dict[str, 
     if rehearsal:
         return {}
     tariff, prose = tariff_of(org_id), rule_book(org_id).prose
-    return claude_cli.planned_ceilings(plan, tariff, prose) | gemini_image.planned_ceilings(plan, tariff)
+    return {
+        **claude_cli.planned_ceilings(plan, tariff, prose),
+        **deep_agent.planned_ceilings(plan),
+        **gemini_image.planned_ceilings(plan, tariff),
+    }

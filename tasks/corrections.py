@@ -20,6 +20,7 @@ from tasks import illustrator, writer
 # Each vendor records usage in words of its own.
 _READERS: dict[EngineType, Callable[[JsonObject], TokenUsage]] = {
     EngineType.CLAUDE_CLI: writer.usage_of,
+    EngineType.DEEP_AGENT: writer.usage_of,
     EngineType.GEMINI_IMAGE: illustrator.usage_of,
 }
 

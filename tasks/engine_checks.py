@@ -42,6 +42,14 @@ def _count_tokens(engine: ClaudeEngine) -> None:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer holds no count of tokens")
 
 
+def _check_researcher() -> EngineCheck:
+    engine = EngineType.DEEP_AGENT
+    if not writer_engine().configured:
+        return EngineCheck(engine=engine, state=EngineState.NOT_CONFIGURED)
+    # One block serves both: calling it twice would say nothing more.
+    return EngineCheck(engine=engine, state=EngineState.NOT_CALLED, note="works with the writer's key and model")
+
+
 def _check_illustrator() -> EngineCheck:
     engine = image_engine()
     if not engine.configured:
@@ -74,6 +82,7 @@ def _check_services() -> EngineCheck:
 
 CHECKS: dict[EngineType, Callable[[], EngineCheck]] = {
     EngineType.CLAUDE_CLI: _check_writer,
+    EngineType.DEEP_AGENT: _check_researcher,
     EngineType.GEMINI_IMAGE: _check_illustrator,
     EngineType.INTERNAL_SERVICE: _check_services,
 }

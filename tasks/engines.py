@@ -35,5 +35,7 @@ def engines_without_key(plan: Plan) -> tuple[EngineType, ...]:
 # Engines that are not in here need no key.
 _HAS_KEY: dict[EngineType, Callable[[], bool]] = {
     EngineType.CLAUDE_CLI: lambda: writer_engine().configured,
+    # The researcher works with the writer's key.
+    EngineType.DEEP_AGENT: lambda: writer_engine().configured,
     EngineType.GEMINI_IMAGE: lambda: image_engine().configured,
 }

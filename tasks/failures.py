@@ -8,6 +8,7 @@ from maos.errors import (
     EngineFailure,
     FailureKind,
     InputMismatch,
+    LimitReached,
     MaosError,
     PolicyViolation,
     RuleBroken,
@@ -26,6 +27,7 @@ from tasks.outages import outlasting
 
 _KINDS: tuple[tuple[type[MaosError], FailureKind], ...] = (
     (BudgetExceeded, FailureKind.BUDGET),
+    (LimitReached, FailureKind.LIMIT_REACHED),
     (InputMismatch, FailureKind.INPUTS),
     (PolicyViolation, FailureKind.REFUSED),
 )
@@ -71,6 +73,9 @@ def settle_failure(run: Run, step_id: str, error: BaseException) -> None:
         states = invocations.step_states(run.id, run.attempt, session=session)
         failure = states.failed.get(step_id)
         if step_id in states.finished or (failure and has_failed(run.plan.step(step_id), failure)):
+            return
+        # An agent's tries are counted since its last turn, Prefect's since its task began: it goes on from that turn.
+        if failure and step_id in states.turns and is_retryable(kind_of(error)):
             return
         _add_failure(run, step_id, error, session=session)
 

@@ -72,6 +72,7 @@ def ledger_of(run: Run, *, session: Session) -> Ledger:
         finished=states.finished,
         failed=states.failed,
         skipped=states.skipped,
+        turns=states.turns,
         in_doubt=frozenset(states.in_doubt),
         approvals=approvals.newest_approvals(run.id, session=session),
     )

@@ -42,7 +42,7 @@ class Payload:
     @property
     def guarded(self) -> bool:
         """Whether a person must approve it."""
-        return is_guarded(self.run, self.spec)
+        return is_guarded(self.run, self.spec, self.step.autonomy)
 
     @property
     def timeout_seconds(self) -> float:
@@ -89,7 +89,8 @@ def _inputs_of(run: Run, step: PlanStep, spec: ActionSpec) -> dict[str, Any]:
 
 
 def _parameters_of(step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any]) -> JsonObject:
-    given = rendered(step.parameters, spec.parameters, inputs)
+    # What an agent writes is taken by the letter: nothing in it is a template.
+    given = step.parameters if step.called_by else rendered(step.parameters, spec.parameters, inputs)
     try:
         return spec.parameters.model_validate(given).model_dump(mode="json")
     except ValidationError as error:

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 from maos.drift import Drift, changes_of
 from maos.errors import BadInput, PlanRefused
+from maos.investigation import actions_of
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.rules import RuleBook, Rules
@@ -25,7 +26,8 @@ _BOOK = "rules"
 def pins_of(plan: Plan, book: RuleBook) -> dict[str, str]:
     """Return the digests of what decides a plan's doing: all code at once, the rule book, each action and its risk."""
     pins = {_PROJECT: project_digest(), _BOOK: book.digest}
-    for name in sorted({step.action for step in plan.steps} & actions().keys()):
+    may_do = frozenset().union(*map(actions_of, plan.steps))
+    for name in sorted(may_do & actions().keys()):
         pins |= {f"action {name}": action_digest(name), f"rules of {name}": risk_digest([name])}
     return pins
 

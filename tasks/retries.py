@@ -54,6 +54,8 @@ def plan_retry(of: RetryOf, request: RunRequest, org_id: UUID) -> Retry:
         if revision.proposed_by and (revision.proposed_by in again or revision.proposed_by not in finished):
             # Whoever proposed them will do so anew.
             steps = tuple(step for step in steps if step.id not in _added_by(revision.plan))
+    # Nobody waits any more for calls of an agent whose step is done.
+    steps = tuple(step for step in steps if step.called_by is None or step.id in finished)
     plan = (
         parent.plan if steps == parent.plan.steps else parent.plan.model_copy(update={"steps": steps, "revisions": ()})
     )

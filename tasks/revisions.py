@@ -7,8 +7,8 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.errors import EngineFailure, FailureKind
-from maos.plan_check import extended_plan
-from maos.plans import Plan
+from maos.plan_check import check_plan, extended_plan
+from maos.plans import MAX_STEPS, Plan, PlanStep
 from maos.runs import Run
 from sql import audit, plan_revisions, runs
 from sql.plan_revisions import Origin
@@ -30,6 +30,22 @@ def append_steps(payload: Payload, proposed: Sequence[JsonObject], *, session: S
     plan = extended_plan(run.plan, proposed, actions(), payload.book.rules)
     reason = f"step {payload.step.id!r} proposed {len(proposed)} steps"
     revise(run, plan, Origin(reason, payload.step.id), actor=payload.step.agent.name, session=session)
+
+
+def append_calls(payload: Payload, calls: Sequence[PlanStep], *, actor: str, session: Session) -> None:
+    """Add the steps that an agent calls as the next revision, as far as the plan has room for them.
+
+    Raises:
+        PlanRefused: with every fault of the new revision.
+    """
+    run = runs.find_run(payload.run.id, session=session) or payload.run
+    fitting = calls[: MAX_STEPS - len(run.plan.steps)]
+    if not fitting:
+        return
+    plan = run.plan.extended(fitting)
+    check_plan(plan, actions(), payload.book.rules)
+    reason = f"step {payload.step.id!r} called {', '.join(step.action for step in fitting)}"
+    revise(run, plan, Origin(reason, payload.step.id), actor=actor, session=session)
 
 
 def revise(run: Run, plan: Plan, origin: Origin, *, actor: str, session: Session) -> None:

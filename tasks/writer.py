@@ -25,7 +25,7 @@ _LONGEST_DETAIL = 300
 # Where inference may run at the list price.
 _ANYWHERE = frozenset({None, "global", "not_available"})
 _DELIVERED = frozenset({"end_turn", "stop_sequence"})
-_FAILED_STOPS: dict[str | None, FailureKind] = {
+FAILED_STOPS: dict[str | None, FailureKind] = {
     "refusal": FailureKind.DECLINED,
     "max_tokens": FailureKind.TRUNCATED,
     "model_context_window_exceeded": FailureKind.TOO_LONG,
@@ -123,7 +123,7 @@ class _Draft:
         if receipt is None or not self.ended or self.stop_reason is None:
             raise EngineFailure(FailureKind.INTERRUPTED, "the stream ended before the answer did")
         if self.stop_reason not in _DELIVERED:
-            kind = _FAILED_STOPS.get(self.stop_reason, FailureKind.UNUSABLE_OUTPUT)
+            kind = FAILED_STOPS.get(self.stop_reason, FailureKind.UNUSABLE_OUTPUT)
             category = f" ({self.refused_for})" if self.refused_for else ""
             raise EngineFailure(kind, f"the writer stopped: {self.stop_reason}{category}")
         return receipt

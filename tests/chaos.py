@@ -92,10 +92,15 @@ class Chaos:
         MailServer().save("default", overwrite=True)
         Webhooks().save("default", overwrite=True)
 
-    def run(self, *, die_at: tuple[int, ...] = (), autonomy: AutonomyLevel | None = None) -> Trial:
-        """Run the plan to its end; each of the first processes is killed at its boundary."""
+    @property
+    def pid(self) -> int:
+        """The process that executes the run at this moment."""
+        return int((self._folder / "passed.pid").read_text())
+
+    def run(self, *, die_at: tuple[int, ...] = (), autonomy: AutonomyLevel | None = None, kind: str = "trial") -> Trial:
+        """Run the plan of this kind to its end; each of the first processes is killed at its boundary."""
         self._number += 1
-        title = f"trial-{self._number}-{'-'.join(map(str, die_at)) or 'whole'}"
+        title = f"{kind}-{self._number}-{'-'.join(map(str, die_at)) or 'whole'}"
         trial, fatal = Trial(self._create(title, autonomy), title), list(die_at)
         deadline = time.monotonic() + _TRIAL_SECONDS
         while time.monotonic() < deadline:
@@ -177,7 +182,9 @@ class Chaos:
         """Return how often the other side has had what a step sends."""
         if step_id == "mail":
             return sum(trial.title == message.message["Subject"] for message in self._mail.messages)
-        return sum(each.body == {"run": trial.title} for each in self._hooks[step_id].deliveries)
+        # What an agent calls goes where the plan's own call goes.
+        hook = self._hooks.get(step_id, self._hooks["hook"])
+        return sum(each.body == {"run": trial.title} for each in hook.deliveries)
 
 
 def _answer(process: "subprocess.Popen[str]") -> dict[str, Any]:

@@ -76,7 +76,9 @@ def step(name: str, action: str, *, after: tuple[str, ...] = (), **parameters: o
 
 
 def plan_of_request(request: RunRequest) -> Plan:
-    """Return steps with every kind of effect, in parallel and one after the other."""
+    """Return steps with every kind of effect, in parallel and one after the other; or an agent's step."""
+    if request.title.startswith("agent"):
+        return Plan(steps=(_agent(request.title),))
     body = '{"run": "' + request.title + '"}'
     return Plan(
         parallelism=4,
@@ -94,6 +96,17 @@ def plan_of_request(request: RunRequest) -> Plan:
                 receiver_keeps_keys=True,
             ),
         ),
+    )
+
+
+def _agent(title: str) -> PlanStep:
+    return PlanStep(
+        id="research",
+        agent="Ada",
+        engine=EngineType.DEEP_AGENT,
+        action="investigate",
+        parameters={"goal": title, "tools": ["chaos_note", "call_webhook"]},
+        retry=RetryPolicy(first_delay_seconds=0, jitter=0),
     )
 
 

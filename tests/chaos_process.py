@@ -90,6 +90,7 @@ def main() -> None:
 
 def _be_run(order: dict[str, Any], passed: Path) -> None:
     """Do what a worker's process does for a flow run."""
+    passed.with_suffix(".pid").write_text(str(os.getpid()))
     from uuid import UUID
 
     from prefect.client.orchestration import get_client

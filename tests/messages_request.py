@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +29,11 @@ _KEYWORDS = frozenset(
         "minItems",
     ]
 )
+_TOOL_NAME = r"^[a-zA-Z0-9_-]{1,128}$"
 _FORMATS = frozenset(["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"])
+
+
+B = TypeVar("B", bound=BaseModel)
 
 
 @dataclass(eq=False)
@@ -64,9 +68,47 @@ class _Text(_Strict):
     cache_control: _CacheControl | None = None
 
 
+class _Thought(_Strict):
+    type: Literal["thinking"]
+    thinking: str
+    signature: str = Field(min_length=1)
+
+
+class _ToolUse(_Strict):
+    type: Literal["tool_use"]
+    id: str = Field(pattern=r"^[a-zA-Z0-9_-]+$")
+    name: str = Field(pattern=_TOOL_NAME)
+    input: dict[str, Any]
+    cache_control: _CacheControl | None = None
+
+
+class _ToolResult(_Strict):
+    type: Literal["tool_result"]
+    tool_use_id: str = Field(pattern=r"^[a-zA-Z0-9_-]+$")
+    content: str | list[_Text] | None = None
+    is_error: bool | None = None
+    cache_control: _CacheControl | None = None
+
+
+_Block = Annotated[_Text | _Thought | _ToolUse | _ToolResult, Field(discriminator="type")]
+
+
 class _Turn(_Strict):
     role: Literal["user", "assistant"]
-    content: str | list[_Text] = Field(min_length=1)
+    content: str | list[_Block] = Field(min_length=1)
+
+    def of(self, kind: type[B]) -> list[B]:
+        """Return the blocks of a kind."""
+        return [block for block in self.content if isinstance(block, kind)] if isinstance(self.content, list) else []
+
+
+class _Tool(_Strict):
+    name: str = Field(pattern=_TOOL_NAME)
+    description: str | None = None
+    input_schema: dict[str, Any]
+    type: Literal["custom"] | None = None
+    strict: bool | None = None
+    cache_control: _CacheControl | None = None
 
 
 class _JsonFormat(_Strict):
@@ -104,6 +146,8 @@ class MessagesRequest(CountRequest):
     stream: bool = False
     metadata: _Metadata | None = None
     stop_sequences: list[str] | None = None
+    tools: list[_Tool] | None = Field(default=None, min_length=1)
+    cache_control: _CacheControl | None = None
     service_tier: Literal["auto", "standard_only"] | None = None
 
 
@@ -138,21 +182,72 @@ def check_body(body: bytes, form: type[R], *, models: Collection[str]) -> R:
         raise ApiError(404, "not_found_error", f"model: {request.model}")
     if request.messages[-1].role != "user":
         raise ApiError(400, "invalid_request_error", "messages: the last turn must be the user's")
-    if (marks := _cache_marks(request)) > MOST_CACHE_MARKS:
-        raise ApiError(
-            400,
-            "invalid_request_error",
-            f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided. Found {marks}.",
-        )
+    _check_turns(request.messages)
+    if isinstance(request, MessagesRequest):
+        _check_tools(request)
+    _check_cache_marks(request)
     if request.output_config and request.output_config.format:
         _check_schema(request.output_config.format.json_schema)
     return request
 
 
-def _cache_marks(request: CountRequest) -> int:
-    parts = [request.system, *(turn.content for turn in request.messages)]
-    blocks = [block for part in parts if isinstance(part, list) for block in part]
-    return sum(block.cache_control is not None for block in blocks)
+def _check_cache_marks(request: CountRequest) -> None:
+    system = request.system if isinstance(request.system, list) else []
+    blocks = [block for turn in request.messages if isinstance(turn.content, list) for block in turn.content]
+    marked = (request, *system, *(getattr(request, "tools", None) or []), *blocks)
+    if (marks := sum(getattr(each, "cache_control", None) is not None for each in marked)) > MOST_CACHE_MARKS:
+        raise ApiError(
+            400,
+            "invalid_request_error",
+            f"A maximum of {MOST_CACHE_MARKS} blocks with cache_control may be provided. Found {marks}.",
+        )
+
+
+def _check_turns(turns: list[_Turn]) -> None:
+    """Refuse blocks in the wrong mouth, and calls of tools that the next turn does not answer, each once."""
+    asked: list[str] = []
+    for number, turn in enumerate(turns):
+        place = f"messages.{number}"
+        if turn.role == ("assistant" if number % 2 == 0 else "user"):
+            raise ApiError(400, "invalid_request_error", f"{place}: roles must alternate, beginning with the user's")
+        wrong = turn.of(_ToolResult) if turn.role == "assistant" else [*turn.of(_ToolUse), *turn.of(_Thought)]
+        if wrong:
+            raise ApiError(400, "invalid_request_error", f"{place}: {wrong[0].type} is not a block of {turn.role}")
+        answered = [result.tool_use_id for result in turn.of(_ToolResult)]
+        if turn.role == "user" and sorted(answered) != sorted(asked):
+            words = f"`tool_use` ids {sorted(asked)} were found, `tool_result` blocks for {sorted(answered)}"
+            raise ApiError(400, "invalid_request_error", f"{place}: {words}")
+        asked = [use.id for use in turn.of(_ToolUse)]
+        if len(asked) > len(set(asked)):
+            raise ApiError(400, "invalid_request_error", f"{place}: `tool_use` ids must be unique")
+
+
+def _check_tools(request: MessagesRequest) -> None:
+    tools = request.tools or []
+    names = [tool.name for tool in tools]
+    if len(names) > len(set(names)):
+        raise ApiError(400, "invalid_request_error", "tools: Tool names must be unique.")
+    for number, tool in enumerate(tools):
+        if tool.input_schema.get("type") != "object":
+            raise ApiError(400, "invalid_request_error", f"tools.{number}.input_schema.type: Input should be 'object'")
+        _check_references(tool.input_schema, tool.input_schema, f"tools.{number}.input_schema")
+        if tool.strict:
+            _check_schema(tool.input_schema)
+    if not tools and any(turn.of(_ToolUse) for turn in request.messages):
+        raise ApiError(400, "invalid_request_error", "tools: required, as the messages have `tool_use` blocks")
+
+
+def _check_references(part: Any, root: dict[str, Any], place: str) -> None:
+    """Refuse a schema that refers to what it does not define."""
+    for value in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _check_references(value, root, place)
+    reference = part.get("$ref") if isinstance(part, dict) else None
+    if isinstance(reference, str):
+        found: Any = root
+        for name in reference.removeprefix("#/").split("/"):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is None:
+            raise ApiError(400, "invalid_request_error", f"{place}: {reference} is not defined")
 
 
 def _check_schema(schema: Any) -> None:

@@ -14,9 +14,10 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -38,6 +39,8 @@ MODELS = frozenset({"claude-opus-5-5", "claude-sonnet-5-5", "claude-haiku-5-5"})
 _SECRET_HEADERS = frozenset({"authorization", "x-api-key"})
 _FORMS: Mapping[str, type[CountRequest]] = {PATH: MessagesRequest, COUNT_PATH: CountRequest}
 _PIECE = 24
+# What a block begins with, before its deltas.
+_EMPTY: Json = {"text": "", "signature": "", "input": {}}
 _USAGE: Json = {
     "input_tokens": 812,
     "output_tokens": 164,
@@ -63,7 +66,10 @@ class Behaviour:
     """How one request is answered: with an error, or with an answer that may end badly."""
 
     text: str = ""
+    calls: tuple[tuple[str, Json], ...] = ()
     stop_reason: str = "end_turn"
+    # Only a request whose system text has this takes it; None: any.
+    to: str | None = None
     category: str | None = None
     usage: Json = field(default_factory=dict)
     error: ApiError | None = None
@@ -93,8 +99,13 @@ class MessagesServer:
         # Requests to count tokens are answered with an estimate and kept apart, unless a test scripts them too.
         self.counts: list[LoggedRequest] = []
         self.scripts_counts = False
+        # Says what to answer by what is asked, for clients that ask again; else the behaviours are taken in turn.
+        self.script: Callable[[CountRequest], Behaviour] | None = None
         self.closing = threading.Event()
         self._behaviours: deque[Behaviour] = deque()
+        self._lock = threading.Lock()
+        # Of the calls of tools.
+        self.ids = count(1)
         self._server = _Server(self)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -123,9 +134,13 @@ class MessagesServer:
         """Answer with this JSON."""
         self.will_say(json.dumps(answer), **usage)
 
-    def will_say(self, text: str, *, stop_reason: str = "end_turn", **usage: Any) -> None:
+    def will_say(self, text: str, *, stop_reason: str = "end_turn", to: str | None = None, **usage: Any) -> None:
         """Answer with this text, whatever the schema asked for."""
-        self.will(Behaviour(text=text, stop_reason=stop_reason, usage=usage))
+        self.will(Behaviour(text=text, stop_reason=stop_reason, to=to, usage=usage))
+
+    def will_call(self, *calls: tuple[str, Json], text: str = "", to: str | None = None, **usage: Any) -> None:
+        """Call tools, each by its name and arguments."""
+        self.will(Behaviour(text=text, calls=calls, stop_reason="tool_use", to=to, usage=usage))
 
     def will_count(self, **counts: int) -> None:
         """Answer a request to count tokens with these counts."""
@@ -144,10 +159,21 @@ class MessagesServer:
         inside = ApiError(200, error, "scripted") if error else None
         self.will(Behaviour(text=text, ending=ending, after=after, error=inside))
 
-    def next_behaviour(self) -> Behaviour:
-        """Take the next behaviour."""
-        if self._behaviours:
-            return self._behaviours.popleft()
+    @property
+    def left(self) -> int:
+        """How many behaviours nobody has taken."""
+        return len(self._behaviours)
+
+    def next_behaviour(self, request: CountRequest) -> Behaviour:
+        """Take the next behaviour that is meant for such a request."""
+        told = str(request.system)
+        if self.script:
+            return self.script(request)
+        with self._lock:
+            for behaviour in self._behaviours:
+                if behaviour.to is None or behaviour.to in told:
+                    self._behaviours.remove(behaviour)
+                    return behaviour
         return Behaviour(error=ApiError(500, "api_error", "this server was not told what to answer"))
 
 
@@ -179,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = Behaviour()
         try:
             request = self._accepted(headers, raw)
-            behaviour = _estimate(raw) if self._is_only_counted() else api.next_behaviour()
+            behaviour = _estimate(raw) if self._is_only_counted() else api.next_behaviour(request)
             if behaviour.error and behaviour.error.status != 200:
                 raise behaviour.error
         except ApiError as error:
@@ -225,14 +251,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_json(200, behaviour.usage, {"request-id": request_id})
             return
         if not request.stream:
-            self._send_json(200, _message(request, behaviour), {"request-id": request_id})
+            self._send_json(200, _message(request, behaviour, self.server.api.ids), {"request-id": request_id})
             return
         self.send_response(200)
         for name, value in (("content-type", "text/event-stream"), ("transfer-encoding", "chunked")):
             self.send_header(name, value)
         self.send_header("request-id", request_id)
         self.end_headers()
-        for event in list(_events(request, behaviour))[: behaviour.after]:
+        for event in list(_events(request, behaviour, self.server.api.ids))[: behaviour.after]:
             self._send_event(event)
         self._end(behaviour, request_id)
 
@@ -264,9 +290,14 @@ def _estimate(raw: bytes) -> Behaviour:
     return Behaviour(usage={"input_tokens": len(raw) // 3})
 
 
-def _message(request: MessagesRequest, behaviour: Behaviour) -> Json:
+def _message(request: MessagesRequest, behaviour: Behaviour, ids: Iterator[int]) -> Json:
     thinking: Json = {"type": "thinking", "thinking": "", "signature": "c2lnbmVk"}
     text: Json = {"type": "text", "text": behaviour.text, "citations": None}
+    said = [text] if behaviour.text else []
+    said += [
+        {"type": "tool_use", "id": f"toolu_{next(ids):04}", "name": name, "input": arguments}
+        for name, arguments in behaviour.calls
+    ]
     refusal = {"type": "refusal", "category": behaviour.category, "explanation": None}
     return {
         "id": "msg_0001",
@@ -274,7 +305,7 @@ def _message(request: MessagesRequest, behaviour: Behaviour) -> Json:
         "role": "assistant",
         "model": request.model,
         # Models think by default, so the answer is not the first block.
-        "content": [thinking, text] if behaviour.text else [],
+        "content": [thinking, *said] if said else [],
         "stop_reason": behaviour.stop_reason,
         "stop_sequence": None,
         "stop_details": refusal if behaviour.stop_reason == "refusal" else None,
@@ -282,9 +313,9 @@ def _message(request: MessagesRequest, behaviour: Behaviour) -> Json:
     }
 
 
-def _events(request: MessagesRequest, behaviour: Behaviour) -> Iterator[Event]:
+def _events(request: MessagesRequest, behaviour: Behaviour, ids: Iterator[int]) -> Iterator[Event]:
     """Yield the events of a stream in the documented order."""
-    message = _message(request, behaviour)
+    message = _message(request, behaviour, ids)
     usage = message["usage"]
     begun = {**usage, "output_tokens": 1}
     begun.pop("output_tokens_details")
@@ -292,9 +323,7 @@ def _events(request: MessagesRequest, behaviour: Behaviour) -> Iterator[Event]:
     yield "message_start", {"type": "message_start", "message": start}
     yield "ping", {"type": "ping"}
     for index, block in enumerate(message["content"]):
-        empty = {
-            key: "" if key in {"text", "signature"} else value for key, value in block.items() if key != "citations"
-        }
+        empty = {key: _EMPTY.get(key, value) for key, value in block.items() if key != "citations"}
         yield "content_block_start", {"type": "content_block_start", "index": index, "content_block": empty}
         for delta in _deltas(block):
             yield "content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta}
@@ -309,6 +338,9 @@ def _events(request: MessagesRequest, behaviour: Behaviour) -> Iterator[Event]:
 def _deltas(block: Json) -> Iterator[Json]:
     if block["type"] == "thinking":
         yield {"type": "signature_delta", "signature": block["signature"]}
+        return
+    if block["type"] == "tool_use":
+        yield {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
         return
     text = block["text"]
     for begin in range(0, len(text), _PIECE):

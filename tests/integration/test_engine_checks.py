@@ -65,8 +65,9 @@ def _check() -> tuple[int, dict[str, Any], dict[str, Any]]:
     done = CliRunner().invoke(engines, ["check", "--json"])
     assert isinstance(done.exception, SystemExit | None), done.exception
     assert KEY not in done.output
-    writer, illustrator, services = json.loads(done.output)
+    writer, researcher, illustrator, services = json.loads(done.output)
     assert illustrator["state"] == "not configured"
+    assert researcher["state"] in {"not configured", "configured, not called"}
     return done.exit_code, writer, services
 
 

@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
+import sql.agent_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster

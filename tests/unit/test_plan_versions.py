@@ -2,10 +2,12 @@ from typing import Any
 
 import pytest
 
+from maos.autonomy import AutonomyLevel
+from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.errors import PlanRefused
 from maos.plan_versions import load_plan
-from maos.plans import Agent, OnFailure, OnReject, Plan, PlanStep, RetryPolicy
+from maos.plans import Agent, CalledBy, OnFailure, OnReject, Plan, PlanStep, RetryPolicy
 
 # As release 0.1.0 wrote it.
 VERSION_1: dict[str, Any] = {
@@ -70,9 +72,9 @@ def test_the_present_version_loads_as_it_is() -> None:
     assert load_plan(plan.model_dump(mode="json")) == plan
 
 
-@pytest.mark.parametrize("version", [3, 4, 1000])
+@pytest.mark.parametrize("version", [4, 5, 1000])
 def test_a_newer_version_is_refused_by_its_number(version: int) -> None:
-    with pytest.raises(PlanRefused, match=f"schema_version {version} is newer than 2, the newest this release knows"):
+    with pytest.raises(PlanRefused, match=f"schema_version {version} is newer than 3, the newest this release knows"):
         load_plan({"schema_version": version, "unknown": "form"})
 
 
@@ -89,7 +91,7 @@ def test_a_plan_without_a_version_is_refused() -> None:
 
 def test_every_fault_of_form_is_named_at_once() -> None:
     bad = {"id": "A", "agent": "x", "action": "y"}
-    stored = {"schema_version": 2, "parallelism": 99, "steps": [VERSION_1["steps"][0], bad], "colour": 1}
+    stored = {"schema_version": 3, "parallelism": 99, "steps": [VERSION_1["steps"][0], bad], "colour": 1}
 
     with pytest.raises(PlanRefused) as refused:
         load_plan(stored)
@@ -118,3 +120,57 @@ def test_an_old_plan_that_has_not_its_own_form_is_refused_and_not_half_read(stor
         load_plan(stored)
 
     assert fault in str(refused.value)
+
+
+# As release 0.1.0 of version 2 wrote it, with the digest that approvals and audit rows carry.
+VERSION_2: dict[str, Any] = {
+    "schema_version": 2,
+    "parallelism": 8,
+    "revisions": [1],
+    "steps": [
+        {
+            "id": name,
+            "agent": {"name": "data analyst", "persona": ""},
+            "engine": "internal_service",
+            "action": "profile_data",
+            "parameters": {"dataset": "orders.csv", "digest": "00ff"},
+            "inputs": {},
+            "after": [],
+            "phase": None,
+            "timeout_seconds": None,
+            "retry": {
+                "attempts": 3,
+                "first_delay_seconds": 1.0,
+                "factor": 2.0,
+                "longest_delay_seconds": 60.0,
+                "jitter": 0.5,
+            },
+            "on_failure": "fail",
+            "on_reject": "stop",
+        }
+        for name in ("profile", "more")
+    ],
+}
+
+
+def test_a_plan_of_version_2_keeps_its_digests_so_that_what_was_approved_stands() -> None:
+    plan = load_plan(VERSION_2)
+
+    assert plan.schema_version == 3
+    assert plan.digest == digest_of(VERSION_2)
+    assert plan.digest_for("more") == digest_of(VERSION_2)
+    first = VERSION_2 | {"steps": VERSION_2["steps"][:1], "revisions": []}
+    assert plan.digest_for("profile") == digest_of(first)
+
+
+def test_what_version_3_added_counts_where_it_says_something() -> None:
+    plan = load_plan(VERSION_2)
+    (first, second) = plan.steps
+    stricter = plan.model_copy(
+        update={"steps": (first.model_copy(update={"autonomy": AutonomyLevel.SUPERVISED}), second)}
+    )
+    called = CalledBy(step="profile", turn=1)
+    calling = plan.model_copy(update={"steps": (first, second.model_copy(update={"called_by": called}))})
+
+    assert len({plan.digest, stricter.digest, calling.digest}) == 3
+    assert load_plan(calling.model_dump(mode="json")) == calling
