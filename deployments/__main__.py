@@ -14,6 +14,8 @@ from deployments.embedded.status import stack_status, status_table
 from deployments.embedded.up import running_stack, supervise, supervise_detached, take_down
 from maos.errors import BadInput, MaosError
 from maos.settings import home_folder, load_configured
+from tasks.logs import guard_logs
+from tasks.secrecy import keeper
 
 
 @click.group()
@@ -72,6 +74,7 @@ def _say(text: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error is one line and an exit code."""
+    guard_logs()
     try:
         sys.exit(command(standalone_mode=False))
     except click.ClickException as error:
@@ -83,7 +86,7 @@ def main() -> NoReturn:
 
 
 def _complain(message: str, code: int) -> NoReturn:
-    click.echo(f"maos: {message}", err=True)
+    click.echo(f"maos: {keeper().redaction.without_secrets(message)}", err=True)
     sys.exit(code)
 
 

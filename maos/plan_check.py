@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from maos.actions import Actions, ActionSpec, JsonObject
 from maos.errors import PlanRefused
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
+from maos.redaction import for_clients
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields
 
@@ -72,7 +73,7 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
     spec = actions.get(step.action)
     if spec is None:
         return [f"step {step.id!r}: unknown action {step.action!r}; allowed: {', '.join(sorted(actions))}"]
-    faults = []
+    faults = _name_faults(step)
     if spec.engine is not step.engine:
         faults.append(f"step {step.id!r}: action {step.action!r} runs on {spec.engine}, not on {step.engine}")
     if missing := spec.inputs.keys() - step.inputs.keys():
@@ -81,6 +82,16 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
         taken = ", ".join(sorted(spec.inputs)) or "none"
         faults.append(f"step {step.id!r}: unknown inputs: {', '.join(sorted(unknown))}; inputs: {taken}")
     return faults + _parameter_faults(step, spec)
+
+
+def _name_faults(step: PlanStep) -> list[str]:
+    # Clients read them in every row of the step, where they cannot be rewritten: rows are found by them.
+    names = {"its id": step.id, "the name of its agent": step.agent.name, "its phase": step.phase or ""}
+    return [
+        f"step {step.id!r}: {place} must name no vendor, model or secret"
+        for place, name in names.items()
+        if for_clients(name) != name
+    ]
 
 
 def _parameter_faults(step: PlanStep, spec: ActionSpec) -> list[str]:
