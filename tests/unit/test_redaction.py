@@ -10,6 +10,7 @@ from uuid import UUID
 
 import pytest
 
+from maos.images import IMAGE_MODEL
 from maos.redaction import Redaction, each_text, for_clients, without_secrets
 
 KNOWN = "gateway.canary+7f3a/ä"
@@ -143,7 +144,7 @@ def test_every_text_of_a_json_value_is_cleaned_and_nothing_else() -> None:
         "Opus",
         "Gemini",
         "gemini_image",
-        "gemini-3.1-flash-image",
+        IMAGE_MODEL,
         "Gemini 3.1 Flash Image",
         "Nano Banana",
         "nano-banana",
@@ -207,7 +208,7 @@ def test_ordinary_words_and_companies_survive(text: str) -> None:
 
 
 def test_text_without_a_name_stays_as_it_is_written() -> None:
-    text = "Ｗｉｄｅ n\u00e4ive \u0430 \u200b and \u00df"
+    text = "\uff37ide n\u00e4ive \u0430 \u200b and \u00df"
 
     assert for_clients(text) == text
 
