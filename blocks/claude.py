@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from prefect.blocks.core import Block
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from maos.actions import JsonObject
 from maos.errors import EngineFailure, FailureKind
@@ -30,6 +30,9 @@ _CONNECT_SECONDS = 10.0
 
 class ClaudeEngine(Block):
     """Key, address and model of the writer engine."""
+
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Claude Engine"
     _block_type_slug = "claude-engine"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import httpx2
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from blocks.cutoff import Cutoff
 from maos.errors import EngineFailure, FailureKind
@@ -29,6 +29,9 @@ _API_VERSION = "v1beta"
 
 class GeminiImageEngine(Block):
     """Key and address of the image engine; there is no field for a model."""
+
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Gemini Image Engine"
     _block_type_slug = "gemini-image-engine"

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 from typing import Literal
 
 from prefect.blocks.core import Block
-from pydantic import Field, SecretStr
+from pydantic import ConfigDict, Field, SecretStr
 
 from blocks.cutoff import Cutoff
 from blocks.smtp_conversation import SmtpConversation
@@ -16,6 +16,9 @@ Security = Literal["none", "starttls", "tls"]
 
 class MailServer(Block):
     """Where email is handed in, and in whose name."""
+
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     _block_type_name = "Mail Server"
     _block_type_slug = "mail-server"

@@ -27,6 +27,7 @@ from maos.settings import DatabaseRole, load_settings
 from maos.writing import Prompt, WritingAction
 from tasks.catalogue import WRITING
 from tasks.connections import mail_server
+from tasks.engines import writer_engine
 from tasks.entrypoints import ENTRYPOINTS, Entrypoint
 from tasks.services.registry import ServiceCall, internal_service
 
@@ -121,7 +122,7 @@ def _nothing(_parameters: BaseModel, _inputs: Mapping[str, JsonObject]) -> JsonO
 def canary_flow(request: RunRequest) -> RunResult | State[Any]:
     """Run the plan, and say aloud what nobody may hear."""
     result = conduct(ENTRYPOINT, request)
-    key = load_settings().anthropic_api_key
+    key = writer_engine().resolved_key()
     secret = key.get_secret_value() if key else ""
     get_run_logger().info("the key is %s", secret, extra={"key": secret})
     try:

@@ -7,13 +7,9 @@ because they are asked to. Not found would be a secret that is split over two re
 """
 
 import json
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,15 +33,15 @@ VENDORS = ("claude", "anthropic", "opus", "sonnet", "gemini", "google", "banana"
 # What an engine says of itself, with what it should not know.
 GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the key is {WRITER_KEY}."
 REVIEWER = "reviewer@demo.example"
+REQUEST = "examples/generate_report/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stack whose vendors, mail server and receivers are here, and what was seen of it."""
+    """The stack with its vendors, mail server and receivers here, and what was seen of it."""
 
     maos: Maos
-    settings: Mapping[str, str]
     writer: MessagesServer
     illustrator: GeminiServer
     mail: MailReceiver
@@ -53,7 +49,7 @@ class Stage:
     printed: list[str]
 
     def run(self, *arguments: str, expect: int | None = 0) -> str:
-        said = self.maos.run(*arguments, expect=expect, **self.settings)
+        said = self.maos.run(*arguments, expect=expect)
         self.printed.append(said)
         return said
 
@@ -63,24 +59,39 @@ class Stage:
         generated: dict[str, str] = json.loads((self.maos.home / "credentials.json").read_text())
         return {WRITER_KEY, IMAGE_KEY, MAIL_PASSWORD, *generated.values()}
 
+    @property
+    def own_password(self) -> str:
+        """A secret that the command line knows: Prefect's."""
+        return str(json.loads((self.maos.home / "credentials.json").read_text())["prefect_api"])
+
     def found_in(self, text: str) -> list[str]:
         """Return the secrets that a text holds, in whatever form."""
         lower = text.lower()
         return [secret for secret in self.secrets if any(form.lower() in lower for form in forms_of(secret))]
 
+    def python(self, *arguments: str, **variables: str) -> None:
+        """Run Python as the command line would be run, and keep what it prints."""
+        said = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.maos._environment() | variables,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=240,
+            check=True,
+        )
+        self.printed.append(said.stdout + said.stderr)
+
 
 def _report(stage: Stage) -> None:
     stage.writer.will_answer({"headline": "North leads", "paragraphs": [GIVEN_AWAY], "caveats": []})
-    request = "examples/generate_report/request.json"
-    arguments = ("run", "generate_report", "--request", request, "--param", "title=Made with Claude", "--wait")
-    run_id = stage.run(*arguments).split()[0]
-    (waiting,) = json.loads(stage.run("approvals", "list", "--json"))
-    stage.run("approvals", "show", waiting["id"])
-    stage.run("approvals", "approve", waiting["id"], "--as", REVIEWER, "--note", f"as Claude says, {WRITER_KEY}")
-    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed")
-
+    run_id = stage.maos.start_report("--param", "title=Made with Claude")
+    (waiting,) = [row["id"] for row in stage.maos.json("approvals", "list") if row["run_id"] == run_id]
+    stage.run("approvals", "show", waiting)
+    stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
     stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
-    stage.run(*arguments, expect=1)
+    stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
+    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed")
 
 
 # Each entrypoint, driven until its engines have said what they should not.
@@ -88,78 +99,86 @@ ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _r
 
 
 def _every_engine(stage: Stage) -> None:
-    stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
     stage.writer.will_answer({"text": GIVEN_AWAY})
     stage.writer.will_fail(400, "invalid_request_error", f"claude-sonnet-5-5 refuses the key {WRITER_KEY}")
     stage.illustrator.will_draw()
     stage.illustrator.will_fail(400, f"gemini refuses the key {IMAGE_KEY}")
-    said = subprocess.run(
-        [sys.executable, "-m", "tests.canary_process"],
-        env=stage.maos._environment() | stage.settings | {"CANARY_HOOK": stage.hook.url},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=180,
-        check=False,
-    )
-    stage.printed.append(said.stdout + said.stderr)
+    stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
+    stage.python("-m", "tests.canary_process", CANARY_HOOK=stage.hook.url, MAOS_GEMINI_API_KEY=IMAGE_KEY)
+    stage.maos.rows("UPDATE organizations SET autonomy = 'semi_autonomous' RETURNING id")
 
 
 def _commands(stage: Stage) -> None:
-    for run in stage.maos.json("runs", "list"):
-        stage.run("runs", "show", run["id"])
-        stage.run("runs", "show", run["id"], "--json")
-    for listing in (
-        ("runs", "list"),
-        ("approvals", "list"),
-        ("audit", "list"),
-        ("actions", "list"),
-        ("prices", "show"),
-    ):
-        stage.run(*listing)
-        stage.run(*listing, "--json")
-    for check in (("engines", "check"), ("prices", "recompute"), ("audit", "verify"), ("status",)):
-        stage.run(*check, expect=None)
-    request = "examples/generate_report/request.json"
-    stage.run("plan", "generate_report", "--request", request)
-    stage.run("run", "generate_report", "--request", request, "--param", f"title={WRITER_KEY}", expect=2)
+    """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
+    listings = [
+        *(["runs", "show", run["id"]] for run in stage.maos.json("runs", "list")[:4]),
+        *([name, "list"] for name in ("runs", "approvals", "audit", "actions")),
+        ["prices", "show"],
+    ]
+    checks = [
+        ["engines", "check"],
+        ["prices", "recompute"],
+        ["audit", "verify"],
+        ["reconcile"],
+        ["--debug", "runs", "show", "0"],
+    ]
+    plans = [["plan", "generate_report", "--request", REQUEST]]
+    secret = [["run", "generate_report", "--request", REQUEST, "--param", f"title={stage.own_password}"]]
+    commands = [*listings, *([*listing, "--json"] for listing in listings), *checks, *plans, *secret]
+    stage.python("-c", _RUN_ALL, json.dumps(commands))
+    assert "title: '[secret]' is not accepted" in stage.printed[-1]
+
+
+_RUN_ALL = """
+import contextlib, json, sys, traceback
+from console.main import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["maos", *arguments]
+    try:
+        main()
+    except SystemExit:
+        pass
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+"""
+
+_BLOCKS = f"""
+import sys
+from console.prefect_environment import point_prefect_at_server
+point_prefect_at_server()
+from blocks.claude import ClaudeEngine
+from blocks.gemini_image import GeminiImageEngine
+from blocks.mail_server import MailServer
+from blocks.webhooks import Webhooks
+writer, illustrator, mail = sys.argv[1:4] if sys.argv[1:] else ("", "", "")
+# The writer's key is a block's, the image engine's the environment's.
+ClaudeEngine(api_key="{WRITER_KEY}" if writer else None, base_url=writer).save("default", overwrite=True)
+GeminiImageEngine(base_url=illustrator).save("default", overwrite=True)
+login = {{"host": "127.0.0.1", "port": mail, "security": "none", "username": "runs", "password": "{MAIL_PASSWORD}"}}
+MailServer(**(login | {{"sender": "maos@demo.example"}} if mail else {{}})).save("default", overwrite=True)
+Webhooks(allow_private=bool(mail)).save("default", overwrite=True)
+"""
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    home = Path(tempfile.mkdtemp(prefix="maos-canary-"))
-    home.chmod(0o711)
-    with ExitStack() as stack:
-        writer = stack.enter_context(MessagesServer(key=WRITER_KEY))
-        illustrator = stack.enter_context(GeminiServer(key=IMAGE_KEY))
-        mail = stack.enter_context(MailReceiver(login=("runs", MAIL_PASSWORD)))
-        hook = stack.enter_context(WebhookReceiver())
-        settings = {
-            "MAOS_ANTHROPIC_API_KEY": WRITER_KEY,
-            "MAOS_ANTHROPIC_BASE_URL": writer.url,
-            "MAOS_GEMINI_API_KEY": IMAGE_KEY,
-            "MAOS_GEMINI_BASE_URL": illustrator.url,
-        }
-        played = Stage(Maos(home), settings, writer, illustrator, mail, hook, [])
-        played.maos.run("up", "--detach", **settings)
-        stack.callback(shutil.rmtree, home, ignore_errors=True)
-        stack.callback(shutil.rmtree, (home / "postgres").resolve(), ignore_errors=True)
-        stack.callback(played.maos.run, "down")
-        _play(played)
+def stage(maos: Maos) -> Iterator[Stage]:
+    """The stack after everything was let loose on it; its blocks are what they were, afterwards."""
+    with (
+        MessagesServer(key=WRITER_KEY) as writer,
+        GeminiServer(key=IMAGE_KEY) as illustrator,
+        MailReceiver(login=("runs", MAIL_PASSWORD)) as mail,
+        WebhookReceiver() as hook,
+    ):
+        played = Stage(maos, writer, illustrator, mail, hook, [])
+        try:
+            played.python("-c", _BLOCKS, writer.url, illustrator.url, str(mail.port))
+            for case in ENTRYPOINT_CASES.values():
+                case(played)
+            _every_engine(played)
+            _commands(played)
+        finally:
+            played.python("-c", _BLOCKS)
         yield played
-
-
-def _play(stage: Stage) -> None:
-    stage.maos.python(
-        "from blocks.mail_server import MailServer; from blocks.webhooks import Webhooks; "
-        f"MailServer(host='127.0.0.1', port={stage.mail.port}, security='none', username='runs', "
-        f"password='{MAIL_PASSWORD}', sender='maos@demo.example').save('default', overwrite=True); "
-        "Webhooks(allow_private=True).save('default', overwrite=True)"
-    )
-    for case in ENTRYPOINT_CASES.values():
-        case(stage)
-    _every_engine(stage)
-    _commands(stage)
 
 
 def test_every_entrypoint_and_every_engine_has_a_canary() -> None:
