@@ -32,7 +32,7 @@ def up(*, detach: bool) -> None:
         click.echo("The stack is running already.")
     elif detach:
         supervise_detached(home)
-    elif supervise(home, settings, report=_say, when_ready=lambda: show_stack(home)):
+    elif supervise(home, settings, report=_say, when_ready=lambda: show_stack(home, login=sys.stdout.isatty())):
         return
     show_stack(home)
 
@@ -57,13 +57,14 @@ def status(*, as_json: bool) -> None:
     sys.exit(0 if all(part.healthy for part in parts) else 1)
 
 
-def show_stack(home: Home) -> None:
-    """Print the parts and how to log in to the UI."""
+def show_stack(home: Home, *, login: bool = True) -> None:
+    """Print the parts and how to log in to the UI; into a log, only where the login is found."""
     connection = read_connection(home.connection)
     Console().print(status_table(stack_status(home, connection)))
     if connection is not None:
         click.echo(f"Prefect UI: {connection.ui_url}")
-        click.echo(f"Login:      {connection.prefect_api_auth_string or 'none'}")
+        shown = (connection.prefect_api_auth_string or "none") if login else f"in {home.connection}"
+        click.echo(f"Login:      {shown}")
 
 
 def _say(text: str) -> None:
