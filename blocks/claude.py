@@ -34,6 +34,9 @@ _CONNECT_SECONDS = 10.0
 class ClaudeEngine(Block):
     """Key, address and model of the writer engine."""
 
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "Claude Engine"
     _block_type_slug = "claude-engine"
     _description = "Key, address and model of the writer engine (engine type claude_cli)."
@@ -47,9 +50,6 @@ engine = ClaudeEngine.load("BLOCK_NAME")
 with engine.connect() as client:
     client.models.retrieve(engine.model_id)
 ```"""
-
-    # A key that is refused must not stand in the refusal.
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     api_key: ApiKey = Field(
         default=None,

@@ -32,6 +32,9 @@ _API_VERSION = "v1beta"
 class GeminiImageEngine(Block):
     """Key and address of the image engine; there is no field for a model."""
 
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "Gemini Image Engine"
     _block_type_slug = "gemini-image-engine"
     _description = "Key and address of the image engine (engine type gemini_image). Its model is locked."
@@ -45,9 +48,6 @@ engine = GeminiImageEngine.load("BLOCK_NAME")
 with engine.connect() as client:
     answer = client.create("A lighthouse at dusk", aspect_ratio="16:9")
 ```"""
-
-    # A key that is refused must not stand in the refusal.
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     api_key: ApiKey = Field(
         default=None,

@@ -19,6 +19,9 @@ Security = Literal["none", "starttls", "tls"]
 class MailServer(Block):
     """Where email is handed in, and in whose name."""
 
+    # An error would repeat the key or password that it refuses.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     _block_type_name = "Mail Server"
     _block_type_slug = "mail-server"
     _description = "The SMTP server that takes email of runs, and the address it is sent from."
@@ -31,9 +34,6 @@ from blocks.mail_server import MailServer
 server = MailServer.load("BLOCK_NAME")
 server.send(message, timeout_seconds=10)
 ```"""
-
-    # A password that is refused must not stand in the refusal.
-    model_config = ConfigDict(hide_input_in_errors=True)
 
     host: HostName = Field(default="", description="Name of the SMTP server; left empty, no email can be sent.")
     port: int = Field(default=587, ge=1, le=65535, description="Port of the SMTP server.")

@@ -7,6 +7,8 @@ import click
 
 from console.prefect_environment import point_prefect_at_server
 from maos.errors import BadInput, MaosError, PlanRefused, RulesRefused
+from tasks.logs import guard
+from tasks.secrecy import keeper
 
 _BAD_INPUT = 2
 _FAILURE = 1
@@ -43,6 +45,7 @@ class _LazyGroup(click.Group):
             return None
         if cmd_name not in _RUN_THE_STACK:
             point_prefect_at_server()
+            guard()
         module, name = _COMMANDS[cmd_name][0].split(":")
         command = getattr(import_module(module), name)
         return command if isinstance(command, click.Command) else None
@@ -90,5 +93,6 @@ def main() -> None:
 
 
 def _complain(message: str, code: int) -> None:
-    click.echo(f"maos: {message}", err=True)
+    # Not with the settings: they may be what is complained about.
+    click.echo(f"maos: {keeper().redaction.without_secrets(message)}", err=True)
     sys.exit(code)

@@ -14,6 +14,8 @@ from deployments.embedded.status import stack_status, status_table
 from deployments.embedded.up import running_stack, supervise, supervise_detached, take_down
 from maos.errors import BadInput, MaosError
 from maos.settings import home_folder, load_configured
+from tasks.logs import guard_logs
+from tasks.secrecy import keeper
 
 
 @click.group()
@@ -30,7 +32,7 @@ def up(*, detach: bool) -> None:
         click.echo("The stack is running already.")
     elif detach:
         supervise_detached(home)
-    elif supervise(home, settings, report=_say, when_ready=lambda: show_stack(home)):
+    elif supervise(home, settings, report=_say, when_ready=lambda: show_stack(home, login=sys.stdout.isatty())):
         return
     show_stack(home)
 
@@ -55,13 +57,14 @@ def status(*, as_json: bool) -> None:
     sys.exit(0 if all(part.healthy for part in parts) else 1)
 
 
-def show_stack(home: Home) -> None:
-    """Print the parts and how to log in to the UI."""
+def show_stack(home: Home, *, login: bool = True) -> None:
+    """Print the parts and how to log in to the UI; into a log, only where the login is found."""
     connection = read_connection(home.connection)
     Console().print(status_table(stack_status(home, connection)))
     if connection is not None:
         click.echo(f"Prefect UI: {connection.ui_url}")
-        click.echo(f"Login:      {connection.prefect_api_auth_string or 'none'}")
+        shown = (connection.prefect_api_auth_string or "none") if login else f"in {home.connection}"
+        click.echo(f"Login:      {shown}")
 
 
 def _say(text: str) -> None:
@@ -72,6 +75,7 @@ def _say(text: str) -> None:
 
 def main() -> NoReturn:
     """Run the command line; an error is one line and an exit code."""
+    guard_logs()
     try:
         sys.exit(command(standalone_mode=False))
     except click.ClickException as error:
@@ -83,7 +87,7 @@ def main() -> NoReturn:
 
 
 def _complain(message: str, code: int) -> NoReturn:
-    click.echo(f"maos: {message}", err=True)
+    click.echo(f"maos: {keeper().redaction.without_secrets(message)}", err=True)
     sys.exit(code)
 
 

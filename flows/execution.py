@@ -36,10 +36,12 @@ from tasks.entrypoints import plan_of
 from tasks.failures import settle_failure
 from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
+from tasks.logs import guard
 from tasks.options import retry_options
 from tasks.plan_artifacts import PlanPicture, show_plan
 from tasks.rules import rule_book
 from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
+from tasks.secrecy import discreet
 from tasks.steps import StepOrder
 
 Flight = PrefectFuture[Any]
@@ -55,8 +57,10 @@ def conduct(entrypoint: str, request: RunRequest) -> End:
         BadInput: before anything is written or spent.
         RunFailed: when a step failed for good.
     """
+    guard()
     try:
-        return _conduct(entrypoint, request)
+        with discreet():
+            return _conduct(entrypoint, request)
     except LeaseLost:
         leave(deployed=bool(deployment.id))
         raise

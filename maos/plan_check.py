@@ -14,6 +14,7 @@ from maos.engines import EngineType
 from maos.errors import PlanRefused
 from maos.investigation import INVESTIGATE, InvestigationParameters
 from maos.plans import MAX_STEPS, OnFailure, Plan, PlanStep
+from maos.redaction import for_clients
 from maos.references import missing_member, source_of
 from maos.rendering import template_faults, template_fields
 from maos.rules import Rules
@@ -90,7 +91,7 @@ def _step_faults(step: PlanStep, actions: Actions) -> list[str]:
     spec = actions.get(step.action)
     if spec is None:
         return [f"step {step.id!r}: unknown action {step.action!r}; allowed: {', '.join(sorted(actions))}"]
-    faults = []
+    faults = _name_faults(step)
     if spec.engine is not step.engine:
         faults.append(f"step {step.id!r}: action {step.action!r} runs on {spec.engine}, not on {step.engine}")
     if missing := spec.inputs.keys() - step.inputs.keys():
@@ -110,6 +111,16 @@ def _team_faults(step: PlanStep, actions: Actions) -> list[str]:
         # Named with the other parameters.
         return []
     return [f"step {step.id!r}: {fault}" for fault in team_faults(asked, step.autonomy, actions)]
+
+
+def _name_faults(step: PlanStep) -> list[str]:
+    # Clients read them in every row of the step, where they cannot be rewritten: rows are found by them.
+    names = {"its id": step.id, "the name of its agent": step.agent.name, "its phase": step.phase or ""}
+    return [
+        f"step {step.id!r}: {place} must name no vendor, model or secret"
+        for place, name in names.items()
+        if for_clients(name) != name
+    ]
 
 
 def _parameter_faults(step: PlanStep, spec: ActionSpec) -> list[str]:

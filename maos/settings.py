@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from maos.engines import EngineType
 from maos.errors import BadInput
+from maos.redaction import without_secrets
 
 # Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
 _FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"}
@@ -204,4 +205,5 @@ def _read(kind: type[Settings]) -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = str(fault["loc"][0]).upper()
-        raise BadInput(name if "PREFECT_API" in name else f"MAOS_{name}", str(fault["input"]), fault["msg"]) from None
+        value = without_secrets(str(fault["input"]))
+        raise BadInput(name if "PREFECT_API" in name else f"MAOS_{name}", value, fault["msg"]) from None

@@ -23,7 +23,7 @@ def upgrade(admin_address: str) -> None:
     Args:
         admin_address: a login that may create roles and objects in this database.
     """
-    engine = create_engine(sqlalchemy_address(admin_address))
+    engine = create_engine(sqlalchemy_address(admin_address), hide_parameters=True)
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _UPGRADE_LOCK})

@@ -48,4 +48,7 @@ def _transaction(role: DatabaseRole) -> Iterator[Session]:
 @lru_cache(maxsize=8)
 def _engine(address: str) -> Engine:
     # Pre-ping: after PostgreSQL restarts, the first statement must not fail on a dead connection.
-    return create_engine(sqlalchemy_address(address), pool_pre_ping=True, pool_size=5, max_overflow=20)
+    # Hidden: errors would repeat the values of the rows that they are about.
+    return create_engine(
+        sqlalchemy_address(address), pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True
+    )

@@ -37,10 +37,12 @@ from tasks.leases import run_session
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
+from tasks.secrecy import discreet, for_clients
 from tasks.services.registry import SERVICES
 
 
 @task(task_run_name="ask-{step_id}", **LEDGER_OPTIONS)
+@discreet()
 def open_gate(run: Run, step_id: str) -> None:
     """Ask a person to approve a step, or what to do about its effect in doubt.
 
@@ -132,7 +134,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         step_id=question.step_id,
         action=question.action,
         engine_type=question.engine,
-        title=question.title,
+        title=for_clients(question.title),
         preview=question.preview,
         payload=question.payload,
         digest=digest_of(question.payload),
@@ -167,6 +169,7 @@ def decide(approval_id: UUID, request: DecisionRequest) -> Approval:
     Raises:
         DecisionRefused: naming the rule that refuses, or who decided first and when.
     """
+    request = request.model_copy(update={"note": for_clients(request.note, limit=None) if request.note else None})
     with system_session() as session:
         approval = approvals.find_approval(approval_id, session=session)
     if approval is None:

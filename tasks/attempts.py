@@ -14,7 +14,6 @@ from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.plans import PlanStep
-from maos.redaction import for_clients, without_secrets
 from maos.statuses import ApprovalStatus, InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
@@ -27,6 +26,7 @@ from tasks.leases import run_session
 from tasks.outages import outlasting
 from tasks.payloads import Payload
 from tasks.revisions import append_calls, append_steps
+from tasks.secrecy import for_clients, safe_outcome, safe_receipt, without_secrets
 
 # The call was sent and no answer came: it may have been carried out, and is owed.
 _FATE_UNKNOWN = frozenset({FailureKind.TIMED_OUT, FailureKind.INTERRUPTED})
@@ -124,6 +124,7 @@ class Attempt:
             EngineFailure: when the outcome has not the form that its action promises.
             PlanRefused: when the steps that it proposes are not acceptable.
         """
+        outcome = safe_outcome(outcome, self._payload.step.engine)
         _check_output(self._payload, outcome)
         self._write_outcome(outcome)
         self._done = True
@@ -208,7 +209,7 @@ class Attempt:
             error_detail=without_secrets(str(error)) if error else None,
         )
         if self._receipt:
-            _note_receipt(self._receipt, row, detail)
+            _note_receipt(safe_receipt(self._receipt), row, detail)
             if self._receipt.final:
                 _price(self._receipt, self._tariff_of(row, session=session), row, detail)
         elif kind_of(error) in _FATE_UNKNOWN and error:

@@ -19,6 +19,7 @@ from tasks.catalogue import WORKSPACES, WRITING
 from tasks.engines import writer_engine
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.secrecy import discreet
 from tasks.slots import engine_slot
 from tasks.steps import StepOrder, take_up, task_run_id
 from tasks.tariffs import tariff_of
@@ -27,6 +28,7 @@ from tasks.writer import call_writer, sent_bytes, writer_ceiling
 
 
 @task(tags={EngineType.CLAUDE_CLI.tag}, **ENGINE_OPTIONS)
+@discreet()
 def run_claude_cli(order: StepOrder) -> None:
     """Have the writer carry out one step; in a rehearsal its answer is derived from the inputs."""
     payload = take_up(order)

@@ -13,10 +13,12 @@ from tasks.agent_rehearsal import rehearse
 from tasks.agent_turns import take_turn
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.secrecy import discreet
 from tasks.steps import StepOrder, take_up
 
 
 @task(tags={EngineType.DEEP_AGENT.tag}, **ENGINE_OPTIONS)
+@discreet()
 def run_deep_agent(order: StepOrder) -> None:
     """Let an agent work until it is done or waits for what it has called; in a rehearsal, derive its answer by rule."""
     while _go_on(take_up(order)):

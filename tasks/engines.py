@@ -8,12 +8,13 @@ from blocks.claude_command import ClaudeCommand
 from blocks.gemini_image import GeminiImageEngine
 from maos.engines import EngineType
 from maos.plans import Plan
+from tasks.secrecy import kept
 
 
 def writer_engine() -> ClaudeEngine:
     """Return the writer engine as the operators configured it in Prefect."""
     # Called from tasks and flows without an event loop, `load` answers at once; its type allows for both.
-    return cast(ClaudeEngine, ClaudeEngine.load("default"))
+    return kept(cast(ClaudeEngine, ClaudeEngine.load("default")))
 
 
 def workspace_command() -> ClaudeCommand:
@@ -23,7 +24,7 @@ def workspace_command() -> ClaudeCommand:
 
 def image_engine() -> GeminiImageEngine:
     """Return the image engine as the operators configured it in Prefect."""
-    return cast(GeminiImageEngine, GeminiImageEngine.load("default"))
+    return kept(cast(GeminiImageEngine, GeminiImageEngine.load("default")))
 
 
 def engines_without_key(plan: Plan) -> tuple[EngineType, ...]:

@@ -16,7 +16,6 @@ from maos.errors import (
     is_retryable,
 )
 from maos.frontier import has_failed
-from maos.redaction import for_clients, without_secrets
 from maos.runs import Run
 from maos.statuses import InvocationStatus
 from sql import invocations
@@ -24,6 +23,7 @@ from sql.invocations import Verdict
 from sql.tables import InvocationVendorDetail
 from tasks.leases import run_session
 from tasks.outages import outlasting
+from tasks.secrecy import for_clients, without_secrets
 
 _KINDS: tuple[tuple[type[MaosError], FailureKind], ...] = (
     (BudgetExceeded, FailureKind.BUDGET),

@@ -7,10 +7,12 @@ from tempfile import NamedTemporaryFile
 
 from maos.actions import ArtifactRef
 from maos.errors import EngineFailure, FailureKind
+from tasks.secrecy import without_known_secrets
 
 
 def write_file(folder: Path, name: str, content: bytes, media_type: str) -> ArtifactRef:
     """Write a file in one step, so that nobody ever finds half of it; the same bytes twice are harmless."""
+    content = without_known_secrets(content, media_type)
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:

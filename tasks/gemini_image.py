@@ -27,12 +27,14 @@ from tasks.illustrator import call_illustrator
 from tasks.images import Picture, checked_png, rehearsed_png
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.secrecy import discreet
 from tasks.slots import engine_slot
 from tasks.steps import StepOrder, run_folder, take_up, task_run_id
 from tasks.tariffs import tariff_of
 
 
 @task(tags={EngineType.GEMINI_IMAGE.tag}, **ENGINE_OPTIONS)
+@discreet()
 def run_gemini_image(order: StepOrder) -> None:
     """Have one image made; in a rehearsal it is drawn by rule."""
     payload = take_up(order)

@@ -13,6 +13,7 @@ from tasks.attempts import Attempt
 from tasks.effects import key_of
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.secrecy import discreet
 from tasks.services.registry import SERVICES, RegisteredService, RunFacts, ServiceCall
 from tasks.slots import engine_slot
 from tasks.steps import StepOrder, run_folder, take_up, task_run_id
@@ -22,6 +23,7 @@ _GRACE_SECONDS = 2.0
 
 
 @task(tags={EngineType.INTERNAL_SERVICE.tag}, **ENGINE_OPTIONS)
+@discreet()
 def run_internal_service(order: StepOrder) -> None:
     """Carry out one step with a registered service."""
     payload = take_up(order)

@@ -1,5 +1,6 @@
 """What a step will really do, computed the same way for the reviewer and for the engine."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +13,16 @@ from maos.canonical import digest_of
 from maos.errors import InputMismatch, RuleBroken
 from maos.frontier import is_guarded
 from maos.plans import PlanStep
+from maos.provenance import untouched_steps
 from maos.references import resolve, source_of
-from maos.rendering import rendered
+from maos.rendering import rendered, template_fields
 from maos.rules import RuleBook
 from maos.rules_check import step_faults, tightened_actions
 from maos.runs import Run
 from tasks.catalogue import actions, rules_digest
 from tasks.ledger import outputs_of
 from tasks.rules import rule_book
+from tasks.secrecy import let_out
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ def payload_of(run: Run, step_id: str) -> Payload:
     parameters = _parameters_of(step, spec, inputs)
     if faults := step_faults(book.rules, spec, parameters):
         raise RuleBroken(step_id, faults)
+    if spec.effect:
+        parameters = _let_out(parameters, run, step, spec, inputs)
     content = approval_payload(
         step,
         parameters=parameters,
@@ -95,6 +100,24 @@ def _parameters_of(step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any]) 
         return spec.parameters.model_validate(given).model_dump(mode="json")
     except ValidationError as error:
         raise InputMismatch("parameters", _first_fault(error)) from None
+
+
+def _let_out(
+    parameters: JsonObject, run: Run, step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any]
+) -> JsonObject:
+    """Return the parameters with every text that was put together for the world as it may leave.
+
+    Here, so that a reviewer approves what is sent. Names that stand in the customer's data are spared: those are
+    outcomes in which no engine has written.
+    """
+    unwritten = untouched_steps(run.plan)
+    own = {name: inputs[name] for name, reference in step.inputs.items() if source_of(reference) in unwritten}
+    spared = json.dumps(own, ensure_ascii=False, default=str)
+    return parameters | {
+        name: let_out(parameters[name], spared=spared)
+        for name in template_fields(spec.parameters)
+        if isinstance(parameters.get(name), str)
+    }
 
 
 def _first_fault(error: ValidationError) -> str:

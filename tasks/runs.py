@@ -13,7 +13,6 @@ from maos.autonomy import AutonomyLevel, stricter
 from maos.errors import BadInput, LeaseLost
 from maos.plan_check import check_plan
 from maos.plans import Plan
-from maos.redaction import for_clients
 from maos.requests import RunRequest
 from maos.rules import RuleBook
 from maos.rules_check import cap_under, held_to
@@ -35,6 +34,7 @@ from tasks.outages import outlasting
 from tasks.pinning import code_version, pins_of
 from tasks.retries import Retry, copy_files, plan_retry, reuse_outcomes
 from tasks.rules import rule_book
+from tasks.secrecy import discreet, for_clients
 from tasks.steps import folder_of
 
 
@@ -49,6 +49,7 @@ class Opening:
 
 
 @task(task_run_name="open-run", **LEDGER_OPTIONS)
+@discreet()
 def open_run(run_id: UUID, opening: Opening) -> None:
     """Write the run's row, its plan, its cap and its first audit row, once the plan has passed every check.
 
@@ -90,7 +91,7 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
         if cap is not None:
             budgets.add_run_cap(run_id, cap, org_id=org_id, session=session)
-        summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {request.title}"
+        summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
         )
@@ -102,7 +103,7 @@ def _row_of(run_id: UUID, opening: Opening, org: Organization, book: RuleBook) -
     return OrchestratorRun(
         id=run_id,
         org_id=org.id,
-        title=request.title,
+        title=for_clients(request.title),
         initiator_type="user",
         initiator_id=request.initiator,
         entrypoint=opening.entrypoint,
@@ -151,6 +152,7 @@ def pause_run(run: Run, gate_kind: GateKind) -> None:
 
 
 @task(task_run_name="close-run", **LEDGER_OPTIONS)
+@discreet()
 def close_run(run: Run, status: RunStatus, reason: str | None = None) -> RunResult:
     """Give the run its one end: status, result, withdrawn approvals and an audit row, in one transaction."""
     result = _result_of(run) if status is RunStatus.COMPLETED else {}
@@ -209,6 +211,11 @@ def skip_steps(run: Run, reasons: dict[str, str]) -> None:
             verdict = Verdict(InvocationStatus.SKIPPED, for_clients(reason), why_not_called="Not carried out.")
             invocations.uncalled(run, step_id, verdict, session=session)
             event = AuditEvent(
-                event="step.skipped", actor="maos", run_id=run.id, step_id=step_id, success=False, summary=reason
+                event="step.skipped",
+                actor="maos",
+                run_id=run.id,
+                step_id=step_id,
+                success=False,
+                summary=verdict.summary,
             )
             audit.append_audit(event, org_id=run.org_id, session=session)

@@ -129,6 +129,19 @@ def test_every_engine_task_carries_its_tag() -> None:
         assert engine.tag in task.tags
 
 
+@pytest.mark.parametrize("path", _files("tasks"), ids=_name)
+def test_no_error_leaves_a_task_with_a_secret_in_it(path: Path) -> None:
+    tasks = [
+        [ast.unparse(decorator) for decorator in node.decorator_list]
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.FunctionDef)
+        if any(ast.unparse(decorator).startswith("task(") for decorator in node.decorator_list)
+    ]
+
+    # Prefect keeps the words of an error as the state of the task.
+    assert [decorators for decorators in tasks if decorators[-1] != "discreet()"] == []
+
+
 def test_only_the_gate_waits_for_a_person() -> None:
     waiting = [path for path in _files(*ROOMS) if re.search(r"\b(suspend|pause)_flow_run\b", path.read_text())]
 

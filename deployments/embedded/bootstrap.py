@@ -14,6 +14,8 @@ from maos.errors import MaosError, StackError
 from maos.settings import Settings, home_folder, load_settings
 from sql.database import upgrade
 from sql.demo import ensure_demo_organization
+from tasks.logs import guard
+from tasks.secrecy import without_secrets
 
 _API_SECONDS = 120.0
 
@@ -54,11 +56,12 @@ def register(settings: Settings, home: Home) -> None:
 def main() -> int:
     """Do both; the supervisor shows what is printed when it fails."""
     settings, home = load_settings(), Home(home_folder())
+    guard()
     try:
         migrate(settings, home, embedded="--embedded" in sys.argv)
         register(settings, home)
     except MaosError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(without_secrets(f"error: {error}"), file=sys.stderr)
         return 1
     return 0
 

@@ -37,8 +37,9 @@ def ensure_credentials(path: Path) -> Credentials:
     stored = path.read_text(encoding="utf-8") if path.exists() else "{}"
     try:
         credentials = Credentials.model_validate_json(stored)
-    except ValidationError as error:
-        raise StackError("credentials", f"{path} is damaged") from error
+    except ValidationError:
+        # Not chained: the error repeats what it could not read.
+        raise StackError("credentials", f"{path} is damaged") from None
     if (text := credentials.model_dump_json(indent=2)) != stored:
         write_private(path, text)
     return credentials

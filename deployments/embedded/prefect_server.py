@@ -5,6 +5,11 @@ from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from maos.known_secrets import secrets_of
+from maos.redaction import Redaction
+from tasks.logs import guard
+from tasks.secrecy import keeper
+
 _SHUTDOWN_SECONDS = 3
 
 
@@ -35,6 +40,7 @@ class StayLocal:
 
 def main() -> None:
     """Serve the API and the UI until a signal comes."""
+    _guard()
     settings = get_current_settings().server.api
     uvicorn.run(
         StayLocal(create_app(final=True), port=settings.port),
@@ -45,6 +51,14 @@ def main() -> None:
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         log_level="warning",
     )
+
+
+def _guard() -> None:
+    """Keep out of the log what only the server knows, besides what every process of the stack does."""
+    server = get_current_settings().server
+    for model in (server.database, server.api):
+        keeper().learn(Redaction(secrets_of(model)))
+    guard()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,8 @@ import tasks
 from deployments.embedded.environment import PROJECT
 from deployments.embedded.forking import ForkServer, Request
 from deployments.embedded.launcher import SOCKET_VARIABLE
+from maos.vendor_terms import vendor_terms
+from tasks.logs import guard
 
 _PR_SET_PDEATHSIG = 1
 # Heavy, and so imported by our code only where it is used: here that would be in every run again.
@@ -38,6 +40,8 @@ def main() -> None:
             importlib.import_module(module.name)
     for library in _LOADED_LATE:
         importlib.import_module(library)
+    # Compiled from all the price data there is.
+    vendor_terms()
     loaded, template = _source_times(), os.getpid()
     server = ForkServer(
         Path(os.environ[SOCKET_VARIABLE]),
@@ -73,6 +77,7 @@ def _run(request: Request, template: int) -> None:
     os.chdir(request.folder)
     sys.argv = ["prefect.engine"]
     prefect.context.refresh_global_settings_context()
+    guard()
     # Loaded by the flows; run again as a program, it would be there twice.
     sys.modules.pop("prefect.engine", None)
     runpy.run_module("prefect.engine", run_name="__main__", alter_sys=True)

@@ -18,6 +18,7 @@ from deployments.embedded.prefect_settings import WORK_POOL
 from deployments.embedded.worker_name import worker_name
 from maos.reconciliation import RECOVERY_STATE
 from maos.settings import Settings, load_settings
+from tasks.logs import guard
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -125,5 +126,6 @@ def wait_for_pool(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
+    guard()
     wait_for_pool(load_settings())
     asyncio.run(work())

@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from maos.errors import BadInput
+from tasks.secrecy import without_known_secrets
 
 LONGEST_FILE_BYTES = 1_000_000
 MOST_FILES = 200
@@ -58,7 +59,7 @@ class Scratch:
             BadInput: when the path leads out, the text is too long, or there are too many files.
         """
         # An agent may write half of a pair of surrogates: that has no bytes.
-        raw = content.encode(errors="replace")
+        raw = without_known_secrets(content.encode(errors="replace"), "text/plain")
         if len(raw) > LONGEST_FILE_BYTES:
             raise BadInput("content", f"{len(raw)} bytes", f"at most {LONGEST_FILE_BYTES} bytes")
         names = self.names()

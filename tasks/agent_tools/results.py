@@ -8,8 +8,8 @@ from maos.actions import JsonObject
 from maos.agent_journal import ToolCall
 from maos.canonical import canonical_json
 from maos.errors import BadInput, MaosError, PlanRefused
-from maos.redaction import for_clients, without_secrets
 from tasks.failures import error_for_clients
+from tasks.secrecy import for_clients, without_secrets
 
 LONGEST_RESULT_CHARACTERS = 30_000
 

@@ -11,8 +11,10 @@ from maos.report import Report, ReportChart, ReportRun
 from maos.report_html import html_of
 from maos.report_markdown import markdown_of, preview_of
 from maos.report_parameters import PublishParameters
+from maos.report_secrecy import discreet_report
 from maos.risk import RiskLevel
 from tasks.files import read_file, write_file
+from tasks.secrecy import redaction
 from tasks.services.registry import ServiceCall, internal_service
 
 PAGE = "published/report.html"
@@ -59,7 +61,7 @@ def publish_report(call: ServiceCall[PublishParameters]) -> StepOutcome:
 
 def _report_of(call: ServiceCall[PublishParameters]) -> Report:
     run, inputs = call.run, call.inputs
-    return Report(
+    report = Report(
         title=call.parameters.title,
         note=call.parameters.note,
         run=ReportRun(
@@ -78,3 +80,4 @@ def _report_of(call: ServiceCall[PublishParameters]) -> Report:
             for chart in ChartSet.model_validate(inputs["charts"]).charts
         ),
     )
+    return discreet_report(report, redaction())

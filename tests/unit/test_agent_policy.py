@@ -18,6 +18,7 @@ from maos.investigation import INVESTIGATE, AgentLimits, InvestigationParameters
 from maos.plan_check import check_plan
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel
+from maos.rules import Rules
 from tests.runs import ACTIONS, run_of, step
 
 SUPERVISED, SEMI, AUTONOMOUS = AutonomyLevel
@@ -158,7 +159,7 @@ def test_every_fault_of_a_team_is_named_with_the_plan() -> None:
     plan = _plan({"goal": "g", "tools": ["low", "draw"], "sub_agents": subs}, autonomy=SUPERVISED)
 
     with pytest.raises(PlanRefused) as refused:
-        check_plan(plan, SPECS)
+        check_plan(plan, SPECS, Rules())
 
     faults = [fault.partition("; allowed")[0] for fault in refused.value.faults]
     assert faults == [
@@ -186,7 +187,7 @@ def test_every_fault_of_a_team_is_named_with_the_plan() -> None:
 )
 def test_parameters_that_do_not_fit_are_refused(parameters: dict[str, object], fault: str) -> None:
     with pytest.raises(PlanRefused, match="research") as refused:
-        check_plan(_plan(parameters), SPECS)
+        check_plan(_plan(parameters), SPECS, Rules())
 
     assert fault in str(refused.value)
 

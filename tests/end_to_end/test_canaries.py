@@ -1,0 +1,279 @@
+"""Canaries in keys, answers, errors and passwords: none is found again, wherever a stack writes; and no vendor where
+clients read.
+
+Not searched for: what only lies in `connection.json` and `credentials.json`, where the stack keeps its passwords, and
+in PostgreSQL's own files, whose tables are read as text. Not run: `maos db url` and `maos up`, which print a login
+because they are asked to. Not found would be a secret that is split over two records, or hashed.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from maos.secret_patterns import forms_of
+from tasks.dispatch import ENGINE_TASKS
+from tasks.entrypoints import ENTRYPOINTS
+from tests.canary_process import STEPS
+from tests.end_to_end.conftest import ROOT, Maos, wait_for
+from tests.gemini_server import GeminiServer
+from tests.mail_receiver import MailReceiver
+from tests.messages_server import MessagesServer
+from tests.webhook_receiver import WebhookReceiver
+
+WRITER_KEY, IMAGE_KEY, MAIL_PASSWORD = "canary.writer+qzx/w", "canary.image+qzx/v", "canary.mail+qzx/u"
+VENDORS = ("claude", "anthropic", "opus", "sonnet", "gemini", "google", "banana", "openai")
+# What an engine says of itself, with what it should not know.
+GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the key is {WRITER_KEY}."
+REVIEWER = "reviewer@demo.example"
+REQUEST = "examples/generate_report/request.json"
+WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The stack with its vendors, mail server and receivers here, and what was seen of it."""
+
+    maos: Maos
+    writer: MessagesServer
+    illustrator: GeminiServer
+    mail: MailReceiver
+    hook: WebhookReceiver
+    printed: list[str]
+
+    def run(self, *arguments: str, expect: int | None = 0) -> str:
+        said = self.maos.run(*arguments, expect=expect)
+        self.printed.append(said)
+        return said
+
+    @property
+    def secrets(self) -> set[str]:
+        """Every secret that there is."""
+        generated: dict[str, str] = json.loads((self.maos.home / "credentials.json").read_text())
+        return {WRITER_KEY, IMAGE_KEY, MAIL_PASSWORD, *generated.values()}
+
+    @property
+    def own_password(self) -> str:
+        """A secret that the command line knows: Prefect's."""
+        return str(json.loads((self.maos.home / "credentials.json").read_text())["prefect_api"])
+
+    def found_in(self, text: str) -> list[str]:
+        """Return the secrets that a text holds, in whatever form."""
+        lower = text.lower()
+        return [secret for secret in self.secrets if any(form.lower() in lower for form in forms_of(secret))]
+
+    def python(self, *arguments: str, **variables: str) -> None:
+        """Run Python as the command line would be run, and keep what it prints."""
+        said = subprocess.run(
+            [sys.executable, *arguments],
+            env=self.maos._environment() | variables,
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=240,
+            check=True,
+        )
+        self.printed.append(said.stdout + said.stderr)
+
+
+def _report(stage: Stage) -> None:
+    stage.writer.will_answer({"headline": "North leads", "paragraphs": [GIVEN_AWAY], "caveats": []})
+    run_id = stage.maos.start_report("--param", "title=Made with Claude")
+    (waiting,) = [row["id"] for row in stage.maos.json("approvals", "list") if row["run_id"] == run_id]
+    stage.run("approvals", "show", waiting)
+    stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
+    stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
+    stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
+    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed")
+
+
+# Each entrypoint, driven until its engines have said what they should not.
+ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _report}
+
+
+def _every_engine(stage: Stage) -> None:
+    stage.writer.will_answer({"text": GIVEN_AWAY})
+    stage.writer.will_fail(400, "invalid_request_error", f"claude-sonnet-5-5 refuses the key {WRITER_KEY}")
+    stage.illustrator.will_draw()
+    stage.illustrator.will_fail(400, f"gemini refuses the key {IMAGE_KEY}")
+    stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
+    stage.python("-m", "tests.canary_process", CANARY_HOOK=stage.hook.url, MAOS_GEMINI_API_KEY=IMAGE_KEY)
+    stage.maos.rows("UPDATE organizations SET autonomy = 'semi_autonomous' RETURNING id")
+
+
+def _commands(stage: Stage) -> None:
+    """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
+    listings = [
+        *(["runs", "show", run["id"]] for run in stage.maos.json("runs", "list")[:4]),
+        *([name, "list"] for name in ("runs", "approvals", "audit", "actions")),
+        ["prices", "show"],
+    ]
+    checks = [
+        ["engines", "check"],
+        ["prices", "recompute"],
+        ["audit", "verify"],
+        ["reconcile"],
+        ["--debug", "runs", "show", "0"],
+    ]
+    plans = [["plan", "generate_report", "--request", REQUEST]]
+    secret = [["run", "generate_report", "--request", REQUEST, "--param", f"title={stage.own_password}"]]
+    commands = [*listings, *([*listing, "--json"] for listing in listings), *checks, *plans, *secret]
+    stage.python("-c", _RUN_ALL, json.dumps(commands))
+    assert "title: '[secret]' is not accepted" in stage.printed[-1]
+
+
+_RUN_ALL = """
+import contextlib, json, sys, traceback
+from console.main import main
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["maos", *arguments]
+    try:
+        main()
+    except SystemExit:
+        pass
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+"""
+
+_BLOCKS = f"""
+import sys
+from console.prefect_environment import point_prefect_at_server
+point_prefect_at_server()
+from blocks.claude import ClaudeEngine
+from blocks.gemini_image import GeminiImageEngine
+from blocks.mail_server import MailServer
+from blocks.webhooks import Webhooks
+writer, illustrator, mail = sys.argv[1:4] if sys.argv[1:] else ("", "", "")
+# The writer's key is a block's, the image engine's the environment's.
+ClaudeEngine(api_key="{WRITER_KEY}" if writer else None, base_url=writer).save("default", overwrite=True)
+GeminiImageEngine(base_url=illustrator).save("default", overwrite=True)
+login = {{"host": "127.0.0.1", "port": mail, "security": "none", "username": "runs", "password": "{MAIL_PASSWORD}"}}
+MailServer(**(login | {{"sender": "maos@demo.example"}} if mail else {{}})).save("default", overwrite=True)
+Webhooks(allow_private=bool(mail)).save("default", overwrite=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def stage(maos: Maos) -> Iterator[Stage]:
+    """The stack after everything was let loose on it; its blocks are what they were, afterwards."""
+    with (
+        MessagesServer(key=WRITER_KEY) as writer,
+        GeminiServer(key=IMAGE_KEY) as illustrator,
+        MailReceiver(login=("runs", MAIL_PASSWORD)) as mail,
+        WebhookReceiver() as hook,
+    ):
+        played = Stage(maos, writer, illustrator, mail, hook, [])
+        try:
+            played.python("-c", _BLOCKS, writer.url, illustrator.url, str(mail.port))
+            for case in ENTRYPOINT_CASES.values():
+                case(played)
+            _every_engine(played)
+            _commands(played)
+        finally:
+            played.python("-c", _BLOCKS)
+        yield played
+
+
+def test_every_entrypoint_and_every_engine_has_a_canary() -> None:
+    assert ENTRYPOINT_CASES.keys() == ENTRYPOINTS.keys()
+    assert STEPS.keys() == ENGINE_TASKS.keys()
+
+
+def test_every_canary_was_let_loose(stage: Stage) -> None:
+    attempts = stage.maos.rows("SELECT DISTINCT step_id, status FROM agent_invocations WHERE NOT rehearsal")
+
+    assert {
+        ("write_narrative", "completed"),
+        ("write_narrative", "failed"),
+        ("publish_report", "completed"),
+        ("tells", "completed"),
+        ("breaks", "failed"),
+        ("draws", "completed"),
+        ("smears", "failed"),
+        ("stumbles", "failed"),
+        ("echoes", "completed"),
+        ("calls", "completed"),
+        ("mails", "completed"),
+    } <= set(attempts)
+
+
+def test_no_secret_is_in_any_table_of_any_database(stage: Stage) -> None:
+    found = {f"{database}.{table}": hits for database, table, text in _tables(stage) if (hits := stage.found_in(text))}
+
+    assert found == {}
+
+
+def _tables(stage: Stage) -> Iterator[tuple[str, str, str]]:
+    address = stage.maos.connection()["database_url"]
+    for database in ("maos", "prefect"):
+        with psycopg.connect(urlunsplit(urlsplit(address)._replace(path=f"/{database}"))) as connection:
+            tables = connection.execute(
+                "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) FROM information_schema.tables "
+                "WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')"
+            ).fetchall()
+            assert len(tables) > 10
+            for (table,) in tables:
+                rows = connection.execute(f"SELECT t::text FROM {table} t".encode()).fetchall()
+                yield database, table, "\n".join(row[0] for row in rows)
+
+
+def test_no_secret_is_in_any_file_of_the_home(stage: Stage) -> None:
+    files = [path for path in stage.maos.home.rglob("*") if _is_searched(path, stage.maos.home)]
+
+    assert {"worker.log", "prefect.log", "report.html"} <= {path.name for path in files}
+    assert {str(path): hits for path in files if (hits := stage.found_in(path.read_text(errors="replace")))} == {}
+
+
+def _is_searched(path: Path, home: Path) -> bool:
+    inside = path.relative_to(home).parts
+    return path.is_file() and inside[0] not in {"postgres", "cache"} and path.name not in WHOLE_COPIES
+
+
+def test_no_command_and_no_process_prints_a_secret(stage: Stage) -> None:
+    assert [hits for said in stage.printed if (hits := stage.found_in(said))] == []
+
+
+def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
+    seen = {name: text for name, text in _client_surfaces(stage).items() if text}
+
+    assert {"client.runs", "client.invocations", "client.approvals", "webhook", "email"} <= seen.keys()
+    assert any(name.endswith("report.html") for name in seen)
+    for name, text in seen.items():
+        assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
+        assert stage.found_in(text) == [], name
+        assert "127.0.0.1" not in text, name
+
+
+def _client_surfaces(stage: Stage) -> dict[str, str]:
+    surfaces: dict[str, str] = {}
+    with psycopg.connect(stage.maos.connection()["database_url_client"]) as connection:
+        ((org_id,),) = stage.maos.rows("SELECT id FROM organizations WHERE slug = 'demo'")
+        connection.execute("SELECT set_config('app.org_id', %s, false)", (str(org_id),))
+        views = connection.execute("SELECT table_name FROM information_schema.views WHERE table_schema = 'client'")
+        for (view,) in views.fetchall():
+            rows = connection.execute(f"SELECT v::text FROM client.{view} v".encode()).fetchall()
+            surfaces[f"client.{view}"] = "\n".join(row[0] for row in rows)
+    for path in (stage.maos.home / "artifacts").rglob("published/*"):
+        surfaces[str(path)] = path.read_text()
+    surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
+    surfaces["email"] = "\n".join(str(mail.message) + mail.text for mail in stage.mail.messages)
+    surfaces["runs"] = json.dumps(_run_names(stage))
+    return surfaces
+
+
+def _run_names(stage: Stage) -> list[Any]:
+    found: list[dict[str, Any]] = stage.maos.prefect("POST", "/flow_runs/filter", {"limit": 100})
+    return [run["name"] for run in found if run["name"] != "reconcile"]
+
+
+def test_the_figures_and_the_sentence_around_a_name_stay(stage: Stage) -> None:
+    (page,) = (stage.maos.home / "artifacts").rglob("published/report.md")
+
+    assert "\\[engine\\] by \\[engine\\] wrote this, not \\[engine\\] of \\[engine\\]" in page.read_text()
