@@ -259,6 +259,8 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
         assert "127.0.0.1" not in text, name
+        # What the illustrator was asked for.
+        assert "lighthouse" not in text.lower(), name
 
 
 def _client_surfaces(stage: Stage) -> dict[str, str]:

@@ -37,6 +37,7 @@ def test_an_outcome_is_the_customers_until_an_engine_has_written_in_it() -> None
         ("Dear Claude, Gemini wrote this", '{"name": "Claude"}', "Dear Claude, [engine] wrote this"),
         ('{"by": "\\u0063laude", "n": 1.50}', "", '{"by": "[engine]", "n": 1.5}'),
         ('{"by":  "Claude", "n": 1.50}', '["Claude"]', '{"by":  "Claude", "n": 1.50}'),
+        ('{"by":  "Claude", "n": 1.50}', "", '{"by":  "[engine]", "n": 1.50}'),
         (
             "see https://x.example/f?token=Zk3vQ9xLw2TnB7rYp5HsD8mJ",
             "",
