@@ -17,5 +17,6 @@ _PORT = r"(?::\d{1,5}\b)?"
 def hosts_pattern(configured: Iterable[str]) -> re.Pattern[str]:
     """Return the pattern of internal hosts, these among them; a port goes with its host."""
     named = [re.escape(host) for host in sorted(configured, key=lambda host: (-len(host), host)) if host]
-    hosts = "|".join([*named, _INSIDE, _PRIVATE])
-    return re.compile(rf"(?<![\w.@-])(?:{hosts})(?![\w-]|\.\w){_PORT}", re.IGNORECASE)
+    # The domain of an email address says whose it is; behind a login that was taken out, it is a host.
+    names = rf"(?<!\w@)(?:{'|'.join([*named, _INSIDE])})"
+    return re.compile(rf"(?<![\w.-])(?:{names}|{_PRIVATE})(?![\w-]|\.\w){_PORT}", re.IGNORECASE)

@@ -64,12 +64,14 @@ def for_clients(text: str, *, limit: int | None = LONGEST_SUMMARY) -> str:
 def let_out(text: str, *, spared: str) -> str:
     """Return a text for the world outside; JSON stays JSON, and nothing hides behind its escapes."""
     hidden = redaction()
+    clean = hidden.let_out(text, spared=spared)
     try:
-        value = json.loads(text)
+        value = json.loads(clean)
     except (ValueError, RecursionError):
-        return hidden.let_out(text, spared=spared)
-    clean = each_text(value, lambda part: hidden.let_out(part, spared=spared))
-    return text if clean == value else json.dumps(clean, ensure_ascii=False)
+        return clean
+    read = each_text(value, lambda part: hidden.let_out(part, spared=spared))
+    # Written anew only where it must be: figures keep the digits they came with.
+    return clean if read == value else json.dumps(read, ensure_ascii=False)
 
 
 def without_secrets(text: str) -> str:
@@ -125,8 +127,7 @@ def _discreet(error: Exception) -> Exception:
         return error
     if isinstance(error, MaosError):
         # Its fields are its arguments, so that it can travel; most of them are words.
-        fields = [hidden.without_secrets(field) if isinstance(field, str) else field for field in error.args]
-        rebuilt = type(error)(*fields)
+        rebuilt = type(error)(*each_text(error.args, hidden.without_secrets))
         if not hidden.holds_secret(str(rebuilt)):
             return rebuilt
     return EngineFailure(FailureKind.SERVICE_ERROR, f"{type(error).__name__}: {hidden.without_secrets(words)}")

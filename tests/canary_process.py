@@ -1,9 +1,7 @@
 """A flow process of its own that runs one plan with steps of every engine, each of which gives away what it can.
 
-    python -m tests.canary_process
-
-It finds the stack as the command line does. A new engine needs an entry in `STEPS`, and answers of its vendor in the
-test that starts this.
+Prefect must have been pointed at a server before this is imported. A new engine needs an entry in `STEPS`, and answers
+of its vendor in the test that starts this.
 """
 
 import os
@@ -137,10 +135,3 @@ def main() -> None:
     install()
     request = RunRequest(org="demo", initiator="author@demo.example", title=TITLE)
     canary_flow(request, return_state=True)
-
-
-if __name__ == "__main__":
-    from console.prefect_environment import point_prefect_at_server
-
-    point_prefect_at_server()
-    main()

@@ -32,6 +32,8 @@ WRITER_KEY, IMAGE_KEY, MAIL_PASSWORD = "canary.writer+qzx/w", "canary.image+qzx/
 VENDORS = ("claude", "anthropic", "opus", "sonnet", "gemini", "google", "banana", "openai")
 # What an engine says of itself, with what it should not know.
 GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the key is {WRITER_KEY}."
+# Everything is let loose once, before the first test.
+pytestmark = pytest.mark.timeout(600)
 REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/generate_report/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
@@ -104,7 +106,8 @@ def _every_engine(stage: Stage) -> None:
     stage.illustrator.will_draw()
     stage.illustrator.will_fail(400, f"gemini refuses the key {IMAGE_KEY}")
     stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
-    stage.python("-m", "tests.canary_process", CANARY_HOOK=stage.hook.url, MAOS_GEMINI_API_KEY=IMAGE_KEY)
+    variables = {"CANARY_HOOK": stage.hook.url, "MAOS_GEMINI_API_KEY": IMAGE_KEY, "PREFECT_LOGGING_LEVEL": "INFO"}
+    stage.python("-c", _RUN_PLAN, **variables)
     stage.maos.rows("UPDATE organizations SET autonomy = 'semi_autonomous' RETURNING id")
 
 
@@ -128,6 +131,13 @@ def _commands(stage: Stage) -> None:
     stage.python("-c", _RUN_ALL, json.dumps(commands))
     assert "title: '[secret]' is not accepted" in stage.printed[-1]
 
+
+_RUN_PLAN = """
+from console.prefect_environment import point_prefect_at_server
+point_prefect_at_server()
+from tests.canary_process import main
+main()
+"""
 
 _RUN_ALL = """
 import contextlib, json, sys, traceback
@@ -249,6 +259,8 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
         assert "127.0.0.1" not in text, name
+        # What the illustrator was asked for.
+        assert "lighthouse" not in text.lower(), name
 
 
 def _client_surfaces(stage: Stage) -> dict[str, str]:

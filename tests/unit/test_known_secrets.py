@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from maos.errors import BadInput, EngineFailure, FailureKind, StackError
+from maos.errors import BadInput, EngineFailure, FailureKind, PlanRefused, StackError
 from maos.known_secrets import redaction_of, secrets_of
 from maos.settings import Settings
 from tasks.secrecy import discreet, keeper, without_known_secrets
@@ -48,6 +48,7 @@ def test_hosts_of_the_settings_are_internal() -> None:
     [
         (ValueError(f"bad {SECRET}"), "service_error: ValueError: bad [secret]"),
         (BadInput("title", SECRET, "another"), "title: '[secret]' is not accepted; allowed: another"),
+        (PlanRefused([f"step of {SECRET}", "another"]), "the plan is refused: step of [secret]; another"),
         (EngineFailure(FailureKind.BILLING, f"of {SECRET}", 3.0), "billing: of [secret]"),
         (
             StackError("database", "postgresql://u:hunter2@db does not answer"),

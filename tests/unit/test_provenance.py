@@ -44,6 +44,7 @@ def test_the_outcome_of_a_step_that_was_added_is_not_the_customers() -> None:
         ("Dear Claude, Gemini wrote this", '{"name": "Claude"}', "Dear Claude, [engine] wrote this"),
         ('{"by": "\\u0063laude", "n": 1.50}', "", '{"by": "[engine]", "n": 1.5}'),
         ('{"by":  "Claude", "n": 1.50}', '["Claude"]', '{"by":  "Claude", "n": 1.50}'),
+        ('{"by":  "Claude", "n": 1.50}', "", '{"by":  "[engine]", "n": 1.50}'),
         (
             "see https://x.example/f?token=Zk3vQ9xLw2TnB7rYp5HsD8mJ",
             "",

@@ -243,7 +243,16 @@ def test_internal_hosts_are_not_named_to_clients(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["8.8.8.8", "172.32.0.1", "report.html", "the local, internal view", "10.5 percent", "a@db.example.com"]
+    "text",
+    [
+        "8.8.8.8",
+        "alice@corp.local",
+        "172.32.0.1",
+        "report.html",
+        "the local, internal view",
+        "10.5 percent",
+        "a@db.example.com",
+    ],
 )
 def test_other_addresses_and_numbers_survive(text: str) -> None:
     assert HIDDEN.for_clients(text) == text
@@ -251,3 +260,8 @@ def test_other_addresses_and_numbers_survive(text: str) -> None:
 
 def test_text_for_clients_has_a_longest_length() -> None:
     assert len(for_clients("word " * 200)) == 500
+
+
+@pytest.mark.parametrize("host", ["db.example:5432", "127.0.0.1", "pg.maos.internal"])
+def test_the_host_behind_a_login_goes_with_it(host: str) -> None:
+    assert HIDDEN.for_clients(f"postgresql://maos:hunter2@{host}/maos") == "postgresql://[secret]@[host]/maos"
