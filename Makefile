@@ -48,4 +48,4 @@ chaos: setup
 
 bench-limits: export PREFECT_LOGGING_LEVEL := WARNING
 bench-limits: setup
-	$(BIN)/pytest --capture=no --quiet --timeout=600 tests/benchmarks/engine_limits.py
+	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/engine_limits.py

@@ -32,7 +32,7 @@ def take_slot(limit: str, *, task_run_id: UUID | None) -> Slot | None:
     holder = ConcurrencyLeaseHolder(type="task_run", id=task_run_id) if task_run_id else None
     with hasty_prefect_api() as client:
         try:
-            # Not Prefect's own `concurrency`: it makes more clients and renews each slot at once, at twice the cost.
+            # Not Prefect's own `concurrency`: more clients and a renewal at once make it nearly twice as dear.
             answer = client.increment_concurrency_slots_with_lease(
                 names=[limit], slots=1, mode="concurrency", lease_duration=LEASE_SECONDS, holder=holder
             ).json()

@@ -33,13 +33,16 @@ def _note(engine: ClaudeEngine) -> str:
     return f"{engine.model}; command {version} for workspaces" if version else engine.model
 
 
-def _count_tokens(engine: ClaudeEngine) -> None:
+def _count_tokens(engine: ClaudeEngine) -> float:
     # Free, unlike the shortest answer: what is paid for belongs into a run, with a ceiling and an invocation.
     with engine.connect() as client:
+        begun = monotonic()
         counted = client.messages.count_tokens(model=engine.model_id, messages=[{"role": "user", "content": "Hello"}])
+        passed = monotonic() - begun
     # The SDK hands on whatever was answered with a 200, be it the page of another server.
     if not isinstance(getattr(counted, "input_tokens", None), int):
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer holds no count of tokens")
+    return passed
 
 
 def _check_researcher() -> EngineCheck:
@@ -57,21 +60,24 @@ def _check_illustrator() -> EngineCheck:
     return _called(EngineType.GEMINI_IMAGE, lambda: _look_up(engine.within(_PATIENCE_SECONDS)))
 
 
-def _look_up(engine: GeminiImageEngine) -> None:
+def _look_up(engine: GeminiImageEngine) -> float:
     # Free as well: an image is paid for.
     with engine.connect() as client:
+        begun = monotonic()
         name = client.look_up()
+        passed = monotonic() - begun
     if not is_locked_model(name):
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the answer names another model, or none")
+    return passed
 
 
-def _called(engine: EngineType, call: Callable[[], None], *, note: str = "") -> EngineCheck:
-    begun = monotonic()
+def _called(engine: EngineType, call: Callable[[], float], *, note: str = "") -> EngineCheck:
+    """Make a call that returns the seconds it took, without those in which its SDK was loaded."""
     try:
-        call()
+        seconds = call()
     except EngineFailure as failure:
         return EngineCheck(engine=engine, state=EngineState.FAILED, reason=failure.kind)
-    return EngineCheck(engine=engine, state=EngineState.OK, latency_ms=round((monotonic() - begun) * 1000), note=note)
+    return EngineCheck(engine=engine, state=EngineState.OK, latency_ms=round(seconds * 1000), note=note)
 
 
 def _check_services() -> EngineCheck:

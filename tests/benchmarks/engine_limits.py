@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from statistics import median
 
+import pytest
 from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.concurrency.sync import concurrency
 from prefect.settings import PREFECT_API_AUTH_STRING
 from prefect.task_runners import ThreadPoolTaskRunner
@@ -86,19 +86,22 @@ def _milliseconds(begun: float) -> float:
     return (time.perf_counter() - begun) / _CALLS * 1000
 
 
-def test_what_a_limit_costs(prefect_api: str) -> None:
-    """Print the figures."""
+@pytest.mark.usefixtures("prefect_api")
+def test_what_a_limit_costs() -> None:
+    """Print what a call costs with each kind of limit."""
     with get_client(sync_client=True) as client:
         client.create_concurrency_limit(tag=_TAG, concurrency_limit=100)
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=_LIMIT, limit=100))
+        client.upsert_global_concurrency_limit_by_name(_LIMIT, limit=100)
     figures = _measure()
     print(f"\n{'':20} {'in turn':>12} {'eight at once':>14}   ms a call, median of {_ROUNDS}")
     for name, rounds in figures.items():
         print(f"{name:20} {median(a for a, _ in rounds):12.1f} {median(b for _, b in rounds):14.1f}")
-    print(f"slot of a killed process: free again after {_seconds_until_free(prefect_api):.0f} s")
 
 
-def _seconds_until_free(prefect_api: str) -> float:
+def test_how_long_a_killed_process_keeps_its_slot(prefect_api: str) -> None:
+    """Print the seconds until it is free again."""
+    with get_client(sync_client=True) as client:
+        client.upsert_global_concurrency_limit_by_name(_LIMIT, limit=100)
     environment = {
         **os.environ,
         "PREFECT_API_URL": prefect_api,
@@ -113,4 +116,4 @@ def _seconds_until_free(prefect_api: str) -> float:
     with get_client(sync_client=True) as client:
         while client.read_global_concurrency_limit_by_name(_LIMIT).active_slots:
             time.sleep(0.5)
-    return time.monotonic() - begun
+    print(f"\nslot of a killed process: free again after {time.monotonic() - begun:.0f} s")

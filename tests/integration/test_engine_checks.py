@@ -93,7 +93,7 @@ def test_an_illustrator_that_has_its_model_is_ok_and_draws_nothing(images: Gemin
     code, illustrator = _check_illustrator()
 
     assert (code, illustrator["state"], illustrator["reason"]) == (0, "ok", None)
-    assert 0 <= illustrator["latency_ms"] < 15_000
+    assert illustrator["latency_ms"] >= 0
     assert [(request.method, request.path) for request in images.requests] == [("GET", MODEL_PATH)]
 
 
