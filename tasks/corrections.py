@@ -16,7 +16,10 @@ from sql.session import org_session, system_session
 from tasks.writer import usage_of
 
 # Each vendor records usage in words of its own.
-_READERS: dict[EngineType, Callable[[JsonObject], TokenUsage]] = {EngineType.CLAUDE_CLI: usage_of}
+_READERS: dict[EngineType, Callable[[JsonObject], TokenUsage]] = {
+    EngineType.CLAUDE_CLI: usage_of,
+    EngineType.DEEP_AGENT: usage_of,
+}
 
 
 def review_costs(which: CallFilter) -> list[Recosted]:

@@ -10,7 +10,7 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
-from maos.errors import BadInput, LeaseLost
+from maos.errors import BadInput, LeaseLost, PlanRefused
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.redaction import for_clients
@@ -57,6 +57,8 @@ def open_run(run_id: UUID, opening: Opening) -> None:
     request = opening.request
     org_id = admit(request)
     check_plan(opening.plan, actions())
+    if opening.retry is None and (called := [step.id for step in opening.plan.steps if step.called_by]):
+        raise PlanRefused([f"step {name!r}: only an agent at work sets `called_by`" for name in called])
     if opening.retry:
         copy_files(opening.retry, folder_of(request.org, run_id))
     try:
