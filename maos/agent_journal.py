@@ -107,6 +107,7 @@ class Standing:
     counts: Counter[str] = field(default_factory=Counter)
     names: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    again: Counter[str] = field(default_factory=Counter)
     proposed: list[JsonObject] = field(default_factory=list)
     # Every step that was called, and those whose outcome the active agent waits for, by the call's id.
     called: set[str] = field(default_factory=set)
@@ -115,7 +116,7 @@ class Standing:
     @property
     def circle(self) -> LimitReached | None:
         """In what way the agents go round in a circle, if they do."""
-        return repetition(self.counts, self.names, self.refused.keys())
+        return repetition(self.counts, self.again, self.names)
 
     @property
     def done(self) -> bool:
@@ -147,6 +148,7 @@ class Standing:
             # Lists, files and notes are everybody's: that each agent looks once is no circle.
             key = f"{turn.frame} {call.fingerprint}" if call.name in OWN_TOOLS else call.fingerprint
             self.counts[key] += 1
+            self.again[key] += key in self.refused
             self.names[key] = call.name
 
     def _end(self, frame: Frame, turn: Turn) -> None:

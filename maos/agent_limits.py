@@ -1,6 +1,6 @@
 """What an agent's step has used of its limits, and when it must end."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -12,8 +12,8 @@ LONGEST_REPLY_TOKENS = 8192
 # A reply shorter than this says nothing: tokens are then used up.
 _SHORTEST_REPLY_TOKENS = 256
 MOST_IDENTICAL_CALLS = 3
-# The proposal that was refused, one that is answered with the refusal, and the one that ends the step.
-MOST_REFUSED_PROPOSALS = 3
+# One proposal of what was refused is answered with the refusal; the next one, the third of its kind, ends the step.
+MOST_PROPOSALS_AGAIN = 1
 
 
 @dataclass(frozen=True)
@@ -54,20 +54,20 @@ def check_money(limits: AgentLimits, used: Used, ceiling_usd: Decimal) -> None:
         raise LimitReached("money", f"{limits.money_usd.normalize():f} USD", words)
 
 
-def repetition(calls: Mapping[str, int], names: Mapping[str, str], refused: Collection[str]) -> LimitReached | None:
+def repetition(calls: Mapping[str, int], again: Mapping[str, int], names: Mapping[str, str]) -> LimitReached | None:
     """Say in what way an agent goes round in a circle, if it does.
 
     Args:
-        calls: how often each call was made, by its fingerprint, or by whose it is where that matters.
+        calls: how often each call was made.
+        again: how often each was proposed again after a person had refused it.
         names: the tool of each.
-        refused: the fingerprints of those that a person refused.
     """
-    for fingerprint, count in calls.items():
-        name = names[fingerprint]
-        if fingerprint in refused and count >= MOST_REFUSED_PROPOSALS:
-            words = f"{name!r} was refused, and is proposed for the {count}. time"
-            return LimitReached("proposals of a refused call", f"{MOST_REFUSED_PROPOSALS - 1}", words)
+    for call, count in again.items():
+        if count > MOST_PROPOSALS_AGAIN:
+            words = f"{names[call]!r} was refused, and is proposed for the {count + 1}. time"
+            return LimitReached("proposals of a refused call", f"{MOST_PROPOSALS_AGAIN + 1}", words)
+    for call, count in calls.items():
         if count > MOST_IDENTICAL_CALLS:
-            words = f"{name!r} was called {count} times with the same arguments"
+            words = f"{names[call]!r} was called {count} times with the same arguments"
             return LimitReached("identical calls", f"{MOST_IDENTICAL_CALLS}", words)
     return None

@@ -14,6 +14,8 @@ from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import TokenUsage
 
+# The answer came whole: that of a step, or of a turn of one.
+_ANSWERED = frozenset({InvocationStatus.COMPLETED, InvocationStatus.PENDING})
 # Failures of an answer that had come to its end.
 _WHOLE_ANSWERS = frozenset({FailureKind.DECLINED, FailureKind.TRUNCATED, FailureKind.UNUSABLE_OUTPUT})
 
@@ -58,7 +60,7 @@ class PastCall(BaseModel):
     @property
     def usage_is_final(self) -> bool:
         """Whether its raw usage is the last word; the ledger priced it by that, or the answer is known to be whole."""
-        if self.price_snapshot or self.status is InvocationStatus.COMPLETED:
+        if self.price_snapshot or self.status in _ANSWERED:
             return True
         return self.error_kind in _WHOLE_ANSWERS
 

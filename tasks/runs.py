@@ -10,7 +10,7 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
-from maos.errors import BadInput, LeaseLost
+from maos.errors import BadInput, LeaseLost, PlanRefused
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
@@ -63,6 +63,8 @@ def open_run(run_id: UUID, opening: Opening) -> None:
     org_id = admit(request)
     book = rule_book(org_id)
     check_plan(opening.plan, actions(), book.rules, cost_cap_usd=request.cost_cap_usd)
+    if opening.retry is None and (called := [step.id for step in opening.plan.steps if step.called_by]):
+        raise PlanRefused([f"step {name!r}: only an agent at work sets `called_by`" for name in called])
     if opening.retry:
         copy_files(opening.retry, folder_of(request.org, run_id))
     try:

@@ -101,9 +101,7 @@ def _of_own_tool(desk: Desk, call: ToolCall, answers: Answers) -> ToolResult:
         return misfit(error)
     try:
         return ToolResult(_done(desk, asked, answers))
-    except (BadInput, PlanRefused) as error:
-        return failed(error)
-    except OSError as error:
+    except (BadInput, PlanRefused, OSError) as error:
         return failed(error)
 
 

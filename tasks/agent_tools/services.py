@@ -83,7 +83,7 @@ def why_not_called(desk: Desk, call: ToolCall) -> ToolResult:
         return failed(error)
     except ValidationError as error:
         return misfit(error)
-    return ToolResult("It could not be made a step: the plan had no room for it.", is_error=True)
+    return ToolResult("It was not made a step of the plan. Propose it again if it is still needed.", is_error=True)
 
 
 def carry_out(desk: Desk, call: ToolCall) -> ToolResult:

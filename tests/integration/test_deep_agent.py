@@ -274,14 +274,14 @@ def test_the_cap_of_the_run_holds_for_every_turn(bench: Bench, server: MessagesS
     server.will_say("Never said.")
 
     # The ceiling of the first call fits, that of the second not any more.
-    state = bench.run(cost_cap_usd=Decimal("0.2"))
+    state = bench.run(cost_cap_usd=Decimal("0.15"))
 
     assert state.is_failed()
     assert len(server.requests) == 1
     assert "budget has" in why()
     assert turns()[-1][3] == "budget"
     ((spent, reserved),) = rows("SELECT spent_usd, reserved_usd FROM budgets")
-    assert spent == cost() <= Decimal("0.2")
+    assert spent == cost() <= Decimal("0.15")
     assert reserved == 0
 
 

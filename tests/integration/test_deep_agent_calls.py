@@ -10,6 +10,7 @@ import pytest
 from blocks.webhooks import Webhooks
 from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
+from maos.plans import OnFailure
 from maos.settings import load_settings
 from tests.agents import DONE, agent_step, agents_server, result, results, turns, why
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
@@ -216,7 +217,14 @@ def test_an_action_that_reads_outcomes_becomes_a_step_that_reads_them(bench: Ben
 
 
 def test_a_plan_that_is_full_is_told_to_the_agent(bench: Bench, server: MessagesServer) -> None:
-    bench.plan(agent_step("research", "note_high"), *(step(f"s{number}") for number in range(99)))
+    def fail(text: str) -> None:
+        raise OSError(text)
+
+    bench.before = fail
+    # 99 steps that cost no time: they are skipped, because the first one fails.
+    first = step("first").model_copy(update={"on_failure": OnFailure.SKIP})
+    others = (step(f"s{number}", after=("first",)) for number in range(98))
+    bench.plan(agent_step("research", "note_high"), first, *others)
     server.will_call(DONE, ("note_high", {"text": "a"}))
     server.will_say("There was no room.")
 

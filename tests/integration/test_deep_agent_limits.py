@@ -10,7 +10,12 @@ from uuid import UUID
 import pytest
 
 from blocks.claude import ClaudeEngine
+from maos.statuses import RunStatus
+from tasks.holds import hold_run
+from tasks.ledger import find_run
+from tasks.runs import end_run
 from tests.agents import DONE, agent_step, agents_server, cost, result, results, speaker, told, turns, why
+from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import Ending, MessagesServer
 from tests.plans import Bench
 
@@ -60,14 +65,14 @@ def test_tokens_are_counted_and_shorten_the_last_reply(bench: Bench, server: Mes
 
 
 def test_no_call_is_made_that_could_pass_the_limit_of_money(bench: Bench, server: MessagesServer) -> None:
-    bench.plan(agent_step(limits={"money_usd": "0.2"}))
+    bench.plan(agent_step(limits={"money_usd": "0.15"}))
     server.will_call(DONE, input_tokens=1000, output_tokens=8000)
 
     assert bench.run().is_failed()
 
     assert len(server.requests) == 1
-    assert why().startswith("step 'research' failed: the limit of money is reached (0.2 USD): 0.")
-    assert cost() <= Decimal("0.2")
+    assert why().startswith("step 'research' failed: the limit of money is reached (0.15 USD): 0.")
+    assert cost() <= Decimal("0.15")
 
 
 def test_time_worked_is_counted(bench: Bench, server: MessagesServer) -> None:
@@ -240,3 +245,45 @@ def test_a_call_whose_fate_is_unknown_counts_at_its_ceiling(
     assert len(server.requests) == 1
     assert [turn[3] for turn in turns()] == ["timed_out" if ending == "stall" else "interrupted", "limit_reached"]
     assert cost() > 0
+
+
+def test_a_run_that_is_cancelled_in_the_middle_of_a_call_makes_no_further_one(
+    bench: Bench, server: MessagesServer
+) -> None:
+    ClaudeEngine(timeout_seconds=5).save("default", overwrite=True)
+    bench.plan(agent_step())
+    server.will_end("stall", after=None)
+    server.will_say("Never asked for.")
+    beside = bench.run_beside()
+    wait_for(lambda: server.requests)
+    run = find_run(only_run_id())
+    assert run is not None
+
+    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+
+    assert not beside.end().is_completed()
+    assert len(server.requests) == 1
+    assert rows("SELECT status FROM orchestrator_runs") == [("cancelled",)]
+    assert [turn[2:] for turn in turns()] == [("failed", "process_died")]
+    # Whether it was answered is not known: it counts at its ceiling.
+    assert cost() > 0
+
+
+def test_a_run_that_is_held_starts_no_further_turn_until_it_is_released(bench: Bench, server: MessagesServer) -> None:
+    bench.plan(agent_step("research", "note_high"))
+    server.will_call(DONE, ("note_high", {"text": "a"}))
+    server.will_say("Done.")
+    beside = bench.run_beside()
+    wait_for(pending)
+    run = find_run(only_run_id())
+    assert run is not None
+    hold_run(run, "author@demo.example")
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, note="fine")
+    wait_for(lambda: rows("SELECT 1 FROM orchestrator_runs WHERE gate_kind = 'hold' AND status = 'paused'"))
+
+    before = len(server.requests)
+    answer_form(only_run_id(), decision="approve", reviewer="author@demo.example")
+
+    assert beside.end().is_completed()
+    assert before == 1
+    assert bench.effects == ["a"]

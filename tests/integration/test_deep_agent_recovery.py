@@ -76,16 +76,18 @@ def _check(trial: Trial, running: Chaos, script: Script) -> None:
     assert spent == entered
 
 
+@pytest.mark.timeout(1200)
 def test_wherever_its_process_dies_an_agent_goes_on_from_its_last_turn(dying: tuple[Chaos, Script]) -> None:
     running, script = dying
     whole = running.run(kind="agent")
     _check(whole, running, script)
     assert whole.kills == 0
 
-    for boundary in range(3, whole.passed + 1, max(1, whole.passed // 6)):
+    for boundary in range(3, whole.passed + 1, max(1, whole.passed // 5)):
         _check(running.run(kind="agent", die_at=(boundary,)), running, script)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("length", [1, 3, 5])
 def test_a_process_that_dies_in_the_middle_of_a_call_loses_that_call_alone(
     dying: tuple[Chaos, Script], length: int

@@ -123,7 +123,16 @@ def test_a_refused_call_may_be_proposed_once_more() -> None:
     assert _after(_turn(1, call), again).circle is None
     third = _after(_turn(1, call), again, _turn(3, call, refused={fingerprint: "another reason"}))
     assert third.circle is not None
+    assert third.circle.limit == "proposals of a refused call"
     assert third.refused == {fingerprint: "no"}
+
+
+def test_what_was_done_twice_and_then_refused_may_be_proposed_once_more() -> None:
+    call = ("note", {"text": "x"})
+    twice = (_turn(1, call), _turn(2, call), _turn(3, call))
+    fingerprint = _after(_turn(1, call)).active.calls[0].fingerprint
+
+    assert _after(*twice, _turn(4, LIST, refused={fingerprint: "no"})).circle is None
 
 
 def test_a_turn_reads_back_from_its_file_as_it_was_written() -> None:
