@@ -74,8 +74,9 @@ class Boundaries:
 
 def main() -> None:
     """Load everything, then fork for each line."""
+    import anthropic  # noqa: F401 - loaded here, they are there in every child
     import prefect.flow_engine
-    import prefect.task_engine  # noqa: F401 - loaded here, it is there in every child
+    import prefect.task_engine  # noqa: F401
 
     for line in sys.stdin:
         order = json.loads(line)
