@@ -97,14 +97,15 @@ def planned_ceilings(plan: Plan, tariff: Tariff, prose: str) -> dict[str, Decima
     Args:
         prose: of the rules, which the writer is told in each call.
     """
-    model = writer_engine().model_id
-    written = {
-        step.id: _calls(step) * _ceiling_of_call(_most_bytes(action, step, prose), action, model, tariff)
-        for step in plan.steps
-        if (action := WRITING.get(step.action))
-    }
-    worked = [step for step in plan.steps if step.action in WORKSPACES]
-    return written | {step.id: claude_command.planned_ceiling(step, tariff) for step in worked}
+    writing = [(step, WRITING[step.action]) for step in plan.steps if step.action in WRITING]
+    written = {step.id: _planned_ceiling(step, action, tariff, prose) for step, action in writing}
+    working = [step for step in plan.steps if step.action in WORKSPACES]
+    return written | {step.id: claude_command.planned_ceiling(step, tariff) for step in working}
+
+
+def _planned_ceiling(step: PlanStep, action: WritingAction, tariff: Tariff, prose: str) -> Decimal:
+    most = _most_bytes(action, step, prose)
+    return _calls(step) * _ceiling_of_call(most, action, writer_engine().model_id, tariff)
 
 
 def ceilings_of_try(action: WritingAction) -> dict[str, Decimal]:

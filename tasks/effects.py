@@ -79,15 +79,20 @@ def note_abandoned(run: Run, step_id: str, *, session: Session) -> bool:
     if row is None or row.status != EffectStatus.INTENDED:
         return False
     effects.settle_effect(run.id, step_id, EffectStatus.IN_DOUBT, session=session)
+    return not _repeats(run, step_id)
+
+
+def _repeats(run: Run, step_id: str) -> bool:
+    """Say whether doing a step's effect twice is known to do no harm."""
     step = run.plan.step(step_id)
     spec = actions().get(step.action)
-    return spec is None or spec.effect is None or not spec.effect.repeats_safely(step.parameters)
+    return spec is not None and spec.effect is not None and spec.effect.repeats_safely(step.parameters)
 
 
 def carry_over(parent_id: UUID, run: Run, step_id: str, *, session: Session) -> bool:
     """Give a run that retries another its parent's doubt about a step's effect; return whether there is one."""
     row = effects.find_effect(parent_id, step_id, session=session)
-    if row is None or row.status not in {EffectStatus.IN_DOUBT, EffectStatus.INTENDED}:
+    if row is None or row.status not in {EffectStatus.IN_DOUBT, EffectStatus.INTENDED} or _repeats(run, step_id):
         return False
     effects.add_effect(
         EffectRow(

@@ -104,14 +104,13 @@ def copy_files(retry: Retry, folder: Path) -> None:
 def reuse_outcomes(retry: Retry, run: Run, *, session: Session) -> None:
     """Write the outcomes that a new run begins with: they cost nothing, and say whose they are.
 
-    An effect of the parent whose fate is unknown is as unknown here, unless the retry begins with its step.
+    An effect of the parent whose fate is unknown is as unknown here, whatever became of its step afterwards.
     """
     for row in invocations.completed_invocations(retry.parent.id, session=session):
         if row.step_id in retry.reused:
             session.add(_reused(row, run))
     for step_id in retry.redone:
-        if invocations.is_in_doubt(retry.parent.id, step_id, session=session):
-            effects.carry_over(retry.parent.id, run, step_id, session=session)
+        if effects.carry_over(retry.parent.id, run, step_id, session=session):
             invocations.uncalled(run, step_id, _IN_DOUBT, session=session)
 
 

@@ -57,6 +57,12 @@ def _image_steps() -> tuple[PlanStep, ...]:
     return one, _step("smears", EngineType.GEMINI_IMAGE, "create_image", parameters=prompt, after=("draws",))
 
 
+def _agent_steps() -> tuple[PlanStep, ...]:
+    asked = {"goal": "Find out what the services say.", "tools": ["stumble", "echo"]}
+    one = _step("seeks", EngineType.DEEP_AGENT, "investigate", parameters=asked, after=("smears",))
+    return one, _step("gropes", EngineType.DEEP_AGENT, "investigate", parameters=asked, after=("seeks",))
+
+
 def _service_steps() -> tuple[PlanStep, ...]:
     read = {"inputs": {"words": "tells"}}
     hook = {"url": os.environ["CANARY_HOOK"], "body": '{"said": {{ words.text | tojson }}}'}
@@ -72,6 +78,7 @@ def _service_steps() -> tuple[PlanStep, ...]:
 STEPS: Mapping[EngineType, Callable[[], tuple[PlanStep, ...]]] = {
     EngineType.CLAUDE_CLI: _writer_steps,
     EngineType.GEMINI_IMAGE: _image_steps,
+    EngineType.DEEP_AGENT: _agent_steps,
     EngineType.INTERNAL_SERVICE: _service_steps,
 }
 

@@ -28,6 +28,17 @@ _TEMPLATE = "maos_template"
 _numbers = count(1)
 
 
+@pytest.fixture(autouse=True)
+def _no_action_outlives_its_test() -> Iterator[None]:
+    yield
+    if registry := sys.modules.get("tasks.services.registry"):
+        made_here = [
+            name for name, service in registry.SERVICES.items() if not service.run.__module__.startswith("tasks.")
+        ]
+        for name in made_here:
+            del registry.SERVICES[name]
+
+
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own user may enter, unlike pytest's."""

@@ -103,6 +103,17 @@ ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _r
 def _every_engine(stage: Stage) -> None:
     stage.writer.will_answer({"text": GIVEN_AWAY})
     stage.writer.will_fail(400, "invalid_request_error", f"claude-sonnet-5-5 refuses the key {WRITER_KEY}")
+    # The writer's steps come first; each engine's second step depends on its first, and the agent's on the images.
+    stage.writer.will_call(
+        ("update_todos", {"todos": [{"text": GIVEN_AWAY, "state": "done"}]}),
+        ("stumble", {}),
+        ("echo", {}),
+        ("write_file", {"path": "notes.md", "content": GIVEN_AWAY}),
+        ("remember", {"key": "said", "value": GIVEN_AWAY}),
+        text=GIVEN_AWAY,
+    )
+    stage.writer.will_say(GIVEN_AWAY)
+    stage.writer.will_fail(400, "invalid_request_error", f"claude-sonnet-5-5 refuses the key {WRITER_KEY}")
     stage.illustrator.will_draw()
     stage.illustrator.will_fail(400, f"gemini refuses the key {IMAGE_KEY}")
     stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
@@ -207,6 +218,9 @@ def test_every_canary_was_let_loose(stage: Stage) -> None:
         ("breaks", "failed"),
         ("draws", "completed"),
         ("smears", "failed"),
+        ("seeks", "pending"),
+        ("seeks", "completed"),
+        ("gropes", "failed"),
         ("stumbles", "failed"),
         ("echoes", "completed"),
         ("calls", "completed"),
@@ -248,6 +262,15 @@ def _is_searched(path: Path, home: Path) -> bool:
 
 def test_no_command_and_no_process_prints_a_secret(stage: Stage) -> None:
     assert [hits for said in stage.printed if (hits := stage.found_in(said))] == []
+
+
+def test_no_engine_is_told_a_secret(stage: Stage) -> None:
+    told = json.dumps([request.body for request in stage.writer.requests])
+
+    # The service failed in the agent's hands too: it learned of what kind the error was, and no more.
+    assert "the service failed (RuntimeError)" in told
+    # What the engine has said itself is sent back to it as it was kept.
+    assert stage.found_in(told) == []
 
 
 def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from maos.effects import Effect, EffectKind
 from maos.errors import EngineFailure, FailureKind
 from maos.plans import OnFailure, OnReject, PlanStep, RetryPolicy
 from maos.risk import RiskLevel
-from tasks.services.registry import SERVICES, ServiceCall, internal_service
+from tasks.services.registry import ServiceCall, internal_service
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, NoteParameters, run_again, step
 
@@ -198,17 +198,15 @@ class _Nothing(BaseModel):
     """No parameters."""
 
 
-def _register_proposer(monkeypatch: pytest.MonkeyPatch, proposed: list[dict[str, object]], *, may: bool = True) -> None:
-    monkeypatch.delitem(SERVICES, "propose", raising=False)
-
+def _register_proposer(proposed: list[dict[str, object]], *, may: bool = True) -> None:
     @internal_service(action="propose", risk=RiskLevel.LOW, title="Propose.", parameters=_Nothing, proposes_steps=may)
     def propose(_call: ServiceCall[_Nothing]) -> StepOutcome:
         return StepOutcome(output={}, summary="Proposed.", proposed_steps=tuple(proposed))
 
 
-def test_an_outcome_may_add_steps_and_every_revision_is_kept(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outcome_may_add_steps_and_every_revision_is_kept(bench: Bench) -> None:
     more = step("b", text="b").model_copy(update={"after": ("a",)}).model_dump(mode="json")
-    _register_proposer(monkeypatch, [more])
+    _register_proposer([more])
     bench.plan(step("a", "propose"))
 
     assert bench.run().is_completed()
@@ -230,9 +228,9 @@ def test_an_outcome_may_add_steps_and_every_revision_is_kept(bench: Bench, monke
     ],
 )
 def test_proposed_steps_that_break_a_rule_fail_the_step_that_proposed_them(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, proposed: list[dict[str, object]], may: bool, reason: str
+    bench: Bench, proposed: list[dict[str, object]], may: bool, reason: str
 ) -> None:
-    _register_proposer(monkeypatch, proposed, may=may)
+    _register_proposer(proposed, may=may)
     bench.plan(step("a", "propose"))
 
     assert bench.run().is_failed()
@@ -242,11 +240,9 @@ def test_proposed_steps_that_break_a_rule_fail_the_step_that_proposed_them(
     assert bench.effects == []
 
 
-def test_added_steps_do_not_void_an_approval_that_was_given_before(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_added_steps_do_not_void_an_approval_that_was_given_before(bench: Bench) -> None:
     more = step("c", text="c").model_dump(mode="json")
-    _register_proposer(monkeypatch, [more])
+    _register_proposer([more])
     second = step("b", "propose").model_copy(update={"after": ("a",)})
     bench.plan(step("a", "note_high", text="a"), step("d", "note_high", text="d"), second)
     beside = bench.run_beside()
@@ -258,9 +254,8 @@ def test_added_steps_do_not_void_an_approval_that_was_given_before(
     assert rows("SELECT count(*) FROM agent_pending_actions") == [(2,)]
 
 
-def _register_effect(bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: FailureKind, *, fails: int) -> Path:
+def _register_effect(bench: Bench, kind: FailureKind, *, fails: int) -> Path:
     """Register an effect that happens each time, and whose end is told wrongly so many times."""
-    monkeypatch.delitem(SERVICES, "deliver", raising=False)
     delivered = bench.carried_out.with_name("delivered")
     delivered.touch()
 
@@ -282,10 +277,8 @@ def _register_effect(bench: Bench, monkeypatch: pytest.MonkeyPatch, kind: Failur
     return delivered
 
 
-def test_an_effect_whose_fate_is_unknown_is_never_repeated_by_itself(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    delivered = _register_effect(bench, monkeypatch, FailureKind.INTERRUPTED, fails=1)
+def test_an_effect_whose_fate_is_unknown_is_never_repeated_by_itself(bench: Bench) -> None:
+    delivered = _register_effect(bench, FailureKind.INTERRUPTED, fails=1)
     bench.plan(step("a", "deliver"), step("b", text="b", after=("a",)))
     beside = bench.run_beside()
     (asked,) = wait_for(pending)
@@ -304,8 +297,8 @@ def test_an_effect_whose_fate_is_unknown_is_never_repeated_by_itself(
     assert bench.effects == ["b"]
 
 
-def test_a_person_may_have_an_effect_in_doubt_done_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    delivered = _register_effect(bench, monkeypatch, FailureKind.TIMED_OUT, fails=2)
+def test_a_person_may_have_an_effect_in_doubt_done_again(bench: Bench) -> None:
+    delivered = _register_effect(bench, FailureKind.TIMED_OUT, fails=2)
     bench.plan(step("a", "deliver"))
     beside = bench.run_beside()
     wait_for(pending)
@@ -321,8 +314,8 @@ def test_a_person_may_have_an_effect_in_doubt_done_again(bench: Bench, monkeypat
     assert [status for status, _ in _attempts("a")] == ["in_doubt", "in_doubt", "completed"]
 
 
-def test_a_rejected_doubt_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    delivered = _register_effect(bench, monkeypatch, FailureKind.INTERRUPTED, fails=1)
+def test_a_rejected_doubt_ends_the_run(bench: Bench) -> None:
+    delivered = _register_effect(bench, FailureKind.INTERRUPTED, fails=1)
     bench.plan(step("a", "deliver"))
     beside = bench.run_beside()
     wait_for(pending)
@@ -334,8 +327,8 @@ def test_a_rejected_doubt_ends_the_run(bench: Bench, monkeypatch: pytest.MonkeyP
     assert rows("SELECT status FROM effects") == [("in_doubt",)]
 
 
-def test_an_effect_that_certainly_did_not_happen_is_tried_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    _register_effect(bench, monkeypatch, FailureKind.UNREACHABLE, fails=1)
+def test_an_effect_that_certainly_did_not_happen_is_tried_again(bench: Bench) -> None:
+    _register_effect(bench, FailureKind.UNREACHABLE, fails=1)
     bench.plan(step("a", "deliver"))
 
     assert bench.run().is_completed()

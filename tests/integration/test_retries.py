@@ -10,9 +10,10 @@ from maos.effects import Effect, EffectKind
 from maos.errors import EngineFailure, FailureKind
 from maos.risk import RiskLevel
 from tasks.files import write_file
-from tasks.services.registry import SERVICES, ServiceCall, internal_service
+from tasks.services.registry import ServiceCall, internal_service
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, NoteParameters, step
+from tests.rule_books import ProjectRules
 
 
 @pytest.fixture
@@ -102,10 +103,7 @@ def test_a_run_under_way_cannot_be_retried(bench: Bench) -> None:
     beside.end()
 
 
-def test_files_of_reused_steps_are_copied_and_must_be_what_they_were(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(SERVICES, "draw", raising=False)
+def test_files_of_reused_steps_are_copied_and_must_be_what_they_were(bench: Bench) -> None:
 
     @internal_service(action="draw", risk=RiskLevel.LOW, title="Draw.", parameters=NoteParameters)
     def draw(call: ServiceCall[NoteParameters]) -> StepOutcome:
@@ -127,10 +125,8 @@ def test_files_of_reused_steps_are_copied_and_must_be_what_they_were(
     assert "has changed since it was made" in str(state.message)
 
 
-def test_an_effect_in_doubt_stays_in_doubt_in_the_run_that_retries(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(SERVICES, "deliver", raising=False)
+def _register_delivery(bench: Bench) -> Path:
+    """Register an effect that happens, and whose end nobody hears of."""
     delivered = bench.carried_out.with_name("delivered")
 
     @internal_service(
@@ -146,13 +142,10 @@ def test_an_effect_in_doubt_stays_in_doubt_in_the_run_that_retries(
             file.write(".")
         raise EngineFailure(FailureKind.INTERRUPTED, "as told")
 
-    bench.plan(step("a", "deliver"))
-    beside = bench.run_beside()
-    wait_for(pending)
-    parent = only_run_id()
-    answer_form(parent, decision="reject", reviewer=REVIEWER, note="later")
-    beside.end()
+    return delivered
 
+
+def _asked_again(bench: Bench, parent: UUID, delivered: Path) -> None:
     again = bench.run_beside(retry={"run": str(parent)})
     (asked,) = wait_for(pending)
     assert (asked.kind, asked.run_id != parent) == ("in_doubt", True)
@@ -160,3 +153,32 @@ def test_an_effect_in_doubt_stays_in_doubt_in_the_run_that_retries(
 
     assert again.end().is_completed()
     assert delivered.read_text() == "."
+
+
+def test_an_effect_in_doubt_stays_in_doubt_in_the_run_that_retries(bench: Bench) -> None:
+    delivered = _register_delivery(bench)
+    bench.plan(step("a", "deliver"))
+    beside = bench.run_beside()
+    wait_for(pending)
+    parent = only_run_id()
+    answer_form(parent, decision="reject", reviewer=REVIEWER, note="later")
+    beside.end()
+
+    _asked_again(bench, parent, delivered)
+
+
+def test_a_doubt_outlasts_rules_that_forbid_the_step_for_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project, delivered = ProjectRules(monkeypatch, tmp_path), _register_delivery(bench)
+    project.say("")
+    bench.plan(step("a", "deliver"))
+    beside = bench.run_beside()
+    wait_for(pending)
+    parent = only_run_id()
+    project.say("actions: [profile_data]")
+    answer_form(parent, decision="approve", reviewer=REVIEWER, choice="again")
+    assert beside.end().is_failed()
+    project.say("")
+
+    _asked_again(bench, parent, delivered)

@@ -23,7 +23,7 @@ from sql.audit import verify_chain
 from sql.organizations import ensure_member, ensure_organization
 from sql.session import org_session, system_session
 from tasks.rules import rule_book, store_rules
-from tasks.services.registry import SERVICES, ServiceCall, internal_service
+from tasks.services.registry import ServiceCall, internal_service
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, NoteParameters, run_again, step
 from tests.rule_books import ProjectRules, document
@@ -54,9 +54,8 @@ class Letter(NoteParameters):
 
 
 @pytest.fixture
-def letters(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def letters(bench: Bench) -> Bench:
     """The bench with `send_letter`, which notes what it sends."""
-    monkeypatch.delitem(SERVICES, "send_letter", raising=False)
 
     @internal_service(
         action="send_letter",
