@@ -33,7 +33,7 @@ VENDORS = ("claude", "anthropic", "opus", "sonnet", "gemini", "google", "banana"
 # What an engine says of itself, with what it should not know.
 GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the key is {WRITER_KEY}."
 # Everything is let loose once, before the first test.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(900)
 REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/generate_report/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
@@ -93,7 +93,7 @@ def _report(stage: Stage) -> None:
     stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
     stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
     stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
-    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed")
+    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed", seconds=120)
 
 
 # Each entrypoint, driven until its engines have said what they should not.
