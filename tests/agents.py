@@ -30,6 +30,7 @@ def agents_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesServer]:
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         ClaudeEngine(timeout_seconds=30).save("default", overwrite=True)
         yield running
+        ClaudeEngine().save("default", overwrite=True)
 
 
 def agent_step(

@@ -32,7 +32,7 @@ from tests.mail_receiver import MailReceiver
 from tests.webhook_receiver import WebhookReceiver
 
 ROOT = Path(__file__).parent.parent
-_TRIAL_SECONDS = 120.0
+_TRIAL_SECONDS = 300.0
 
 
 @dataclass

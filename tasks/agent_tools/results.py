@@ -7,7 +7,6 @@ from pydantic import ValidationError
 from maos.actions import JsonObject
 from maos.agent_journal import ToolCall
 from maos.canonical import canonical_json
-from maos.errors import BadInput, MaosError, PlanRefused
 from tasks.failures import error_for_clients
 from tasks.secrecy import for_clients, without_secrets
 
@@ -38,8 +37,7 @@ def outcome_in_words(output: JsonObject, summary: str) -> ToolResult:
 
 def failed(error: BaseException) -> ToolResult:
     """Return the result of a call that failed: of errors that are not ours, their kind alone."""
-    words = str(error) if isinstance(error, MaosError) and _speaks_of_the_call(error) else error_for_clients(error)
-    return ToolResult(for_clients(words, limit=2000), is_error=True)
+    return ToolResult(for_clients(error_for_clients(error), limit=2000), is_error=True)
 
 
 def misfit(error: ValidationError) -> ToolResult:
@@ -49,7 +47,3 @@ def misfit(error: ValidationError) -> ToolResult:
         for fault in error.errors(include_url=False, include_input=False)
     )
     return ToolResult("; ".join(faults), is_error=True)
-
-
-def _speaks_of_the_call(error: MaosError) -> bool:
-    return isinstance(error, BadInput | PlanRefused)

@@ -12,7 +12,7 @@ from maos.agent_team import Member
 from maos.agent_tools import OWN_TOOLS, arguments_of
 from maos.canonical import digest_of
 from maos.engines import EngineType
-from maos.errors import BadInput, MaosError, PlanRefused, RuleBroken
+from maos.errors import BadInput, MaosError, PlanRefused
 from maos.plan_check import check_plan
 from maos.plans import Agent, CalledBy, OnFailure, OnReject, PlanStep
 from maos.references import source_of
@@ -94,7 +94,7 @@ def carry_out(desk: Desk, call: ToolCall) -> ToolResult:
     except ValidationError as error:
         return misfit(error)
     if faults := step_faults(desk.rules, service.spec, parameters):
-        return failed(RuleBroken(call.name, faults))
+        return ToolResult(f"The rules of the house refuse it: {'; '.join(faults)}", is_error=True)
     folder = desk.folder / "calls"
     folder.mkdir(parents=True, exist_ok=True)
     asked = replace(call_of(_payload(desk, desk.frame.member, call, parameters), service), folder=folder)

@@ -15,8 +15,9 @@ from tasks.holds import hold_run
 from tasks.ledger import find_run
 from tasks.runs import end_run
 from tests.agents import DONE, agent_step, agents_server, cost, result, results, speaker, told, turns, why
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
-from tests.messages_server import Ending, MessagesServer
+from tests.gates import answer_form, only_run_id, rows, wait_for
+from tests.messages_request import CountRequest
+from tests.messages_server import Behaviour, Ending, MessagesServer
 from tests.plans import Bench
 
 NOTE = ("note_low", {"text": "again"})
@@ -269,21 +270,22 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_call_makes_no_further_one(
     assert cost() > 0
 
 
-def test_a_run_that_is_held_starts_no_further_turn_until_it_is_released(bench: Bench, server: MessagesServer) -> None:
-    bench.plan(agent_step("research", "note_high"))
-    server.will_call(DONE, ("note_high", {"text": "a"}))
-    server.will_say("Done.")
+def test_a_run_that_is_held_takes_no_further_turn_until_it_is_released(bench: Bench, server: MessagesServer) -> None:
+    def held_meanwhile(request: CountRequest) -> Behaviour:
+        if len(request.messages) > 1:
+            return Behaviour(text="Done.")
+        run = find_run(only_run_id())
+        assert run is not None
+        hold_run(run, "author@demo.example")
+        return Behaviour(calls=(DONE,), stop_reason="tool_use")
+
+    server.script = held_meanwhile
+    bench.plan(agent_step())
     beside = bench.run_beside()
-    wait_for(pending)
-    run = find_run(only_run_id())
-    assert run is not None
-    hold_run(run, "author@demo.example")
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, note="fine")
     wait_for(lambda: rows("SELECT 1 FROM orchestrator_runs WHERE gate_kind = 'hold' AND status = 'paused'"))
 
     before = len(server.requests)
     answer_form(only_run_id(), decision="approve", reviewer="author@demo.example")
 
     assert beside.end().is_completed()
-    assert before == 1
-    assert bench.effects == ["a"]
+    assert (before, len(server.requests)) == (1, 2)
