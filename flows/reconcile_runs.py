@@ -1,4 +1,4 @@
-"""The housekeeping flow `reconcile_runs`: once a minute the ledger and Prefect are brought into agreement."""
+"""The housekeeping flow `reconcile_runs`: twice a minute the ledger and Prefect are brought into agreement."""
 
 from prefect import flow, get_run_logger
 
