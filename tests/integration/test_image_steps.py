@@ -22,11 +22,14 @@ from maos.images import IMAGE_MODEL, LONGEST_PROMPT_BYTES, MAX_OUTPUT_TOKENS, di
 from maos.plans import Plan, PlanStep
 from maos.price_overrides import PriceOverride
 from maos.settings import load_settings
+from maos.statuses import RunStatus
 from maos.tariffs import Tariff
 from sql.corrections import CallFilter
 from tasks.corrections import review_costs
 from tasks.engines import engines_without_key
 from tasks.gemini_image import planned_ceilings
+from tasks.ledger import find_run
+from tasks.runs import end_run
 from tasks.tariffs import set_override
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.gemini_server import LOCKED_PATH, GeminiServer, picture
@@ -331,3 +334,26 @@ def test_an_organisation_is_charged_what_was_agreed_and_operators_see_the_list(
         (one_try * Decimal("1.5"),)
     ]
     assert [(each.finding, each.now_usd) for each in review_costs(CallFilter())] == [(Finding.SAME, charged)]
+
+
+def test_a_run_that_is_cancelled_in_the_middle_of_a_call_asks_for_no_other_image(
+    bench: Bench, server: GeminiServer
+) -> None:
+    GeminiImageEngine(timeout_seconds=3).save("default", overwrite=True)
+    server.will_end("stall")
+    server.will_draw()
+    plan(bench)
+    beside = bench.run_beside()
+    wait_for(lambda: server.requests)
+    run = find_run(only_run_id())
+    assert run is not None
+
+    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+
+    assert not beside.end().is_completed()
+    assert len(server.requests) == 1
+    assert rows("SELECT status FROM orchestrator_runs") == [("cancelled",)]
+    # Whether it was drawn is not known: it counts at its ceiling.
+    assert rows("SELECT status, error_kind, cost_usd > 0 FROM agent_invocations WHERE step_id = 'cover'") == [
+        ("failed", "process_died", True)
+    ]

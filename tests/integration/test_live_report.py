@@ -22,12 +22,15 @@ from maos.pricing import cost_of
 from maos.report_parameters import NarrativeParameters
 from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
+from maos.statuses import RunStatus
 from maos.usage import TokenUsage
 from sql.corrections import CallFilter
 from sql.organizations import ensure_member
 from sql.session import system_session
 from tasks.corrections import review_costs
+from tasks.ledger import find_run
 from tasks.rules import store_rules
+from tasks.runs import end_run
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
 from tests.rule_books import ProjectRules, document
@@ -242,3 +245,22 @@ def test_what_the_writer_is_sent_holds_the_figures_it_may_state(server: Messages
     inputs = {"profile": profile.model_dump(mode="json"), "metrics": metrics.model_dump(mode="json")}
     prompt = NARRATIVE.prompt(NarrativeParameters(), inputs)
     assert server.requests[0].body["messages"][0]["content"] == prompt.user
+
+
+def test_a_run_that_is_cancelled_in_the_middle_of_a_call_asks_for_no_other(server: MessagesServer) -> None:
+    ClaudeEngine(timeout_seconds=3).save("default", overwrite=True)
+    server.will_end("stall", after=3)
+    server.will_answer(RIGHT)
+    beside = _Beside()
+    wait_for(lambda: server.requests)
+    run = find_run(only_run_id())
+    assert run is not None
+
+    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+
+    assert not beside.end().is_completed()
+    assert len(server.requests) == 1
+    assert rows("SELECT status FROM orchestrator_runs") == [("cancelled",)]
+    ((_, status, kind, _, _, spent),) = _attempts()
+    # Whether it was answered is not known: it counts at its ceiling.
+    assert (status, kind, spent > 0) == ("failed", "process_died", True)
