@@ -10,9 +10,11 @@ from prefect.client.orchestration import get_client
 from sqlalchemy import text
 
 from maos.approvals import Approval
-from maos.statuses import ApprovalStatus
+from maos.statuses import ApprovalStatus, RunStatus
 from sql.approvals import approval_of, list_approvals
 from sql.session import system_session
+from tasks.ledger import find_run
+from tasks.runs import end_run
 
 REVIEWER = "reviewer@demo.example"
 T = TypeVar("T")
@@ -29,6 +31,13 @@ def only_run_id() -> UUID:
     ((run_id,),) = rows("SELECT id FROM orchestrator_runs")
     assert isinstance(run_id, UUID)
     return run_id
+
+
+def cancel_the_run() -> None:
+    """Cancel the one run there is, as `maos runs cancel` does."""
+    run = find_run(only_run_id())
+    assert run is not None
+    end_run(run, RunStatus.CANCELLED, "no longer wanted")
 
 
 def wait_for(find: Callable[[], T | None], seconds: float = 30) -> T:

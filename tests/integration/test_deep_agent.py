@@ -28,11 +28,6 @@ def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> I
         yield running
 
 
-@pytest.fixture
-def bench(server: MessagesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
-
-
 def _folder() -> Path:
     return load_settings().artifact_store / "demo" / str(only_run_id())
 

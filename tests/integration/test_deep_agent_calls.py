@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -23,11 +22,6 @@ from tests.webhook_receiver import WebhookReceiver
 def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesServer]:  # noqa: ARG001
     with agents_server(monkeypatch) as running:
         yield running
-
-
-@pytest.fixture
-def bench(server: MessagesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
 
 
 @pytest.fixture

@@ -3,19 +3,16 @@
 import time
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from blocks.claude import ClaudeEngine
-from maos.statuses import RunStatus
 from tasks.holds import hold_run
 from tasks.ledger import find_run
-from tasks.runs import end_run
 from tests.agents import DONE, agent_step, agents_server, cost, result, results, speaker, told, turns, why
-from tests.gates import answer_form, only_run_id, rows, wait_for
+from tests.gates import answer_form, cancel_the_run, only_run_id, rows, wait_for
 from tests.messages_request import CountRequest
 from tests.messages_server import Behaviour, Ending, MessagesServer
 from tests.plans import Bench
@@ -27,11 +24,6 @@ NOTE = ("note_low", {"text": "again"})
 def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesServer]:  # noqa: ARG001
     with agents_server(monkeypatch) as running:
         yield running
-
-
-@pytest.fixture
-def bench(server: MessagesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
 
 
 def _sub(name: str, *tools: str, to: tuple[str, ...] = (), **fields: object) -> dict[str, object]:
@@ -257,10 +249,8 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_call_makes_no_further_one(
     server.will_say("Never asked for.")
     beside = bench.run_beside()
     wait_for(lambda: server.requests)
-    run = find_run(only_run_id())
-    assert run is not None
 
-    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+    cancel_the_run()
 
     assert not beside.end().is_completed()
     assert len(server.requests) == 1

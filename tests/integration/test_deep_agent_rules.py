@@ -25,11 +25,6 @@ def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture
-def bench(server: MessagesServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
-
-
-@pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProjectRules:
     return ProjectRules(monkeypatch, tmp_path)
 

@@ -1,9 +1,7 @@
 """The executor against a real Prefect server and a real database."""
 
 import multiprocessing
-from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -15,11 +13,6 @@ from sql.session import system_session
 from tasks.approvals import decide
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, run_again, step
-
-
-@pytest.fixture
-def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
 
 
 def _approve(approval: Approval) -> None:

@@ -22,16 +22,13 @@ from maos.images import IMAGE_MODEL, LONGEST_PROMPT_BYTES, MAX_OUTPUT_TOKENS, di
 from maos.plans import Plan, PlanStep
 from maos.price_overrides import PriceOverride
 from maos.settings import load_settings
-from maos.statuses import RunStatus
 from maos.tariffs import Tariff
 from sql.corrections import CallFilter
 from tasks.corrections import review_costs
 from tasks.engines import engines_without_key
 from tasks.gemini_image import planned_ceilings
-from tasks.ledger import find_run
-from tasks.runs import end_run
 from tasks.tariffs import set_override
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, rows, wait_for
 from tests.gemini_server import LOCKED_PATH, GeminiServer, picture
 from tests.plans import AT_ONCE, Bench, step
 
@@ -345,10 +342,8 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_call_asks_for_no_other_image
     plan(bench)
     beside = bench.run_beside()
     wait_for(lambda: server.requests)
-    run = find_run(only_run_id())
-    assert run is not None
 
-    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+    cancel_the_run()
 
     assert not beside.end().is_completed()
     assert len(server.requests) == 1

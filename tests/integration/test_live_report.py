@@ -22,16 +22,13 @@ from maos.pricing import cost_of
 from maos.report_parameters import NarrativeParameters
 from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
-from maos.statuses import RunStatus
 from maos.usage import TokenUsage
 from sql.corrections import CallFilter
 from sql.organizations import ensure_member
 from sql.session import system_session
 from tasks.corrections import review_costs
-from tasks.ledger import find_run
 from tasks.rules import store_rules
-from tasks.runs import end_run
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
 from tests.rule_books import ProjectRules, document
 
@@ -253,10 +250,8 @@ def test_a_run_that_is_cancelled_in_the_middle_of_a_call_asks_for_no_other(serve
     server.will_answer(RIGHT)
     beside = _Beside()
     wait_for(lambda: server.requests)
-    run = find_run(only_run_id())
-    assert run is not None
 
-    end_run(run, RunStatus.CANCELLED, "no longer wanted")
+    cancel_the_run()
 
     assert not beside.end().is_completed()
     assert len(server.requests) == 1

@@ -3,7 +3,6 @@
 import os
 import time
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import StateType
@@ -17,11 +16,6 @@ from maos.risk import RiskLevel
 from tasks.services.registry import ServiceCall, internal_service
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, NoteParameters, run_again, step
-
-
-@pytest.fixture
-def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
 
 
 def _fail(bench: Bench, step_id: str, kind: FailureKind, *, times: int = 1000) -> None:

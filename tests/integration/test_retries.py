@@ -16,11 +16,6 @@ from tests.plans import Bench, NoteParameters, step
 from tests.rule_books import ProjectRules
 
 
-@pytest.fixture
-def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
-
-
 def _broken(bench: Bench) -> Path:
     """Let step `c` fail until the file is gone."""
     broken = bench.carried_out.with_name("broken")

@@ -32,11 +32,6 @@ OWNER = "owner@demo.example"
 
 
 @pytest.fixture
-def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
-
-
-@pytest.fixture
 def project(org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProjectRules:
     """The project's rules, which say nothing yet; the organisation has an owner."""
     with system_session() as session:

@@ -1,6 +1,5 @@
 """A suspended run that wakes up under other code or rules: a person decides, where the change matters to it."""
 
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -14,11 +13,6 @@ from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_
 from tests.plans import ENTRYPOINT, Bench, run_again, step
 
 _FIRST = (step("a", text="a"), step("b", "note_high", text="b", after=("a",)))
-
-
-@pytest.fixture
-def bench(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:  # noqa: ARG001
-    return Bench(monkeypatch, tmp_path)
 
 
 def _interrupted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> UUID:
