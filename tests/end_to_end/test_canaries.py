@@ -311,7 +311,6 @@ def _run_names(stage: Stage) -> list[Any]:
 def test_the_figures_and_the_sentence_around_a_name_stay(stage: Stage) -> None:
     pages = [page.read_text() for page in (stage.maos.home / "artifacts").rglob("published/report.md")]
 
+    said = "\\[engine\\] by \\[engine\\] wrote this, not \\[engine\\] of \\[engine\\]"
     # Other reports may have been published in this stack before.
-    assert (
-        sum("\\[engine\\] by \\[engine\\] wrote this, not \\[engine\\] of \\[engine\\]" in page for page in pages) == 1
-    )
+    assert sum(said in page for page in pages) == 1
