@@ -9,9 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from prefect.blocks.core import Block
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from blocks.claude import MODELS, ClaudeEngine, ModelAlias
+from blocks.logos import FILES
 from maos.errors import EngineFailure, FailureKind
 from maos.workspace_writing import OUTPUT_TOKENS, Tool
 
@@ -50,6 +51,15 @@ class ClaudeCommand(Block):
     _block_type_name = "Claude Command"
     _block_type_slug = "claude-command"
     _description = "The claude command line, for work in workspaces (engine type claude_cli)."
+    _logo_url = FILES
+    _documentation_url = HttpUrl("https://docs.claude.com/en/docs/claude-code/headless")
+    _code_example = """\
+```python
+from blocks.claude import ClaudeEngine
+from blocks.claude_command import ClaudeCommand
+
+line = ClaudeCommand.load("BLOCK_NAME").ready(ClaudeEngine.load("default"))
+```"""
 
     executable: str = Field(
         default="claude", min_length=1, title="Command", description="Path of the command, or its name on PATH."
