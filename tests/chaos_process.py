@@ -19,6 +19,7 @@ from sqlmodel import Session
 
 import tasks.internal_service
 import tests.chaos_plans
+from maos.vendor_terms import vendor_terms
 
 _INTO_THE_WORK_SECONDS = 0.01
 _WRITES = ("INSERT", "UPDATE", "DELETE")
@@ -77,6 +78,8 @@ def main() -> None:
     import anthropic  # noqa: F401 - loaded here, they are there in every child
     import prefect.flow_engine
     import prefect.task_engine  # noqa: F401
+
+    vendor_terms()
 
     for line in sys.stdin:
         order = json.loads(line)
