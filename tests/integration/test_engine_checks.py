@@ -83,7 +83,8 @@ def images(monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:
 def _check_illustrator() -> tuple[int, dict[str, Any]]:
     done = CliRunner().invoke(engines, ["check", "--json"])
     assert KEY not in done.output
-    illustrator: dict[str, Any] = json.loads(done.output)[1]
+    illustrator: dict[str, Any] = json.loads(done.output)[2]
+    assert illustrator["engine"] == "illustrator"
     return done.exit_code, illustrator
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from blocks.claude import ClaudeEngine
 from maos.tariffs import Tariff
-from maos.writing import Prompt
+from maos.writing import Prompt, governed_by
 from tasks.token_counts import WORTH_COUNTING_BYTES, counted_tokens, tokens_if_worthwhile
 from tasks.writer import sent_bytes, writer_ceiling
 from tests.messages_server import MessagesServer
@@ -47,10 +47,11 @@ def _engine(server: MessagesServer, **fields: Any) -> ClaudeEngine:
 def test_everything_that_will_be_sent_is_counted(server: MessagesServer) -> None:
     server.will_count(input_tokens=2900)
 
-    assert counted_tokens(_engine(server), LONG) == 2900
+    assert counted_tokens(_engine(server), governed_by("Be kind.", LONG)) == 2900
     (request,) = server.requests
     assert request.path == "/v1/messages/count_tokens"
-    assert (request.body["system"], request.body["messages"][0]["content"]) == (LONG.system, LONG.user)
+    assert [block["text"] for block in request.body["system"]] == ["Be kind.", LONG.system]
+    assert request.body["messages"][0]["content"] == LONG.user
     assert request.body["output_config"]["format"]["schema"]["properties"].keys() == {"text"}
 
 
