@@ -115,6 +115,7 @@ def test_other_paths_do_not_exist(server: MessagesServer) -> None:
 
 def test_tokens_are_counted_under_the_same_rules(server: MessagesServer) -> None:
     counted = {"model": BASE["model"], "messages": BASE["messages"]}
+    server.scripts_counts = True
     server.will_count(input_tokens=14)
 
     with ClaudeEngine(api_key=KEY, base_url=server.url).get_client() as client:

@@ -50,7 +50,7 @@ def _engine(server: MessagesServer) -> ClaudeEngine:
         ({"tools": [TOOL], "messages": [_answered("t1")]}, "`tool_use` ids"),
         ({"tools": [TOOL], "messages": [ASKED, ASKED]}, "roles must alternate"),
         ({"tools": [TOOL], "messages": [{"role": "user", "content": CALLED["content"]}]}, "not a block of user"),
-        ({"system": [{"type": "text", "text": "x", **MARK}] * 5}, "a maximum of 4 blocks with cache_control"),
+        ({"system": [{"type": "text", "text": "x", **MARK}] * 5}, "A maximum of 4 blocks with cache_control"),
         ({"cache_control": {"type": "forever"}}, "cache_control"),
         ({"thread": False}, "thread"),
     ],
