@@ -90,8 +90,9 @@ def test_a_call_that_fills_or_reads_the_cache_costs_no_more_than_its_ceiling(cac
         **{f"{cached}_tokens": kept}, input_tokens=len(prompt.user.encode()) + 2048, output_tokens=4096, in_region=True
     )
 
-    assert cost_of(usage, engine.model_id, AT).usd <= writer_ceiling(engine, prompt, AT)
-    assert writer_ceiling(engine, prompt, AT) > writer_ceiling(engine, PROMPT, AT)
+    tariff = Tariff(at=AT)
+    assert cost_of(usage, engine.model_id, AT).usd <= writer_ceiling(engine, prompt, tariff)
+    assert writer_ceiling(engine, prompt, tariff) > writer_ceiling(engine, PROMPT, tariff)
 
 
 def test_progress_is_told_without_the_payload(server: MessagesServer) -> None:

@@ -130,7 +130,9 @@ def test_a_prompt_beyond_what_the_plan_was_priced_for_is_refused() -> None:
     columns = [column.model_copy(update={"name": "x" * 250_000}) for column in figures.facts.columns]
     long = figures.model_copy(update={"facts": figures.facts.model_copy(update={"columns": tuple(columns)})})
 
-    with pytest.raises(EngineFailure, match=r"the prompt comes to 1,0\d\d,\d{3} bytes.*at most 400,000") as refused:
+    with pytest.raises(
+        EngineFailure, match=r"the prompt comes to 1,0\d\d,\d{3} bytes.*at most 392,\d{3} here"
+    ) as refused:
         step_ceiling(payload(plan(), (long, totals)))
 
     assert refused.value.kind is FailureKind.TOO_LONG
