@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from string import ascii_lowercase
-from time import perf_counter
+from time import process_time
 from typing import Annotated
 
 import pytest
@@ -305,10 +305,10 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS.keys())
 def test_no_template_makes_much_of_little(bomb: str) -> None:
-    began = perf_counter()
+    began = process_time()
 
     assert _refusal(bomb)
-    assert perf_counter() - began < 10
+    assert process_time() - began < 10
 
 
 def test_a_text_is_at_most_so_long() -> None:
