@@ -6,6 +6,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 
 from maos.errors import BadInput, PolicyViolation, StackError
+from maos.reconciliation import CANCELLED_IN_PREFECT
 from maos.statuses import RunStatus
 from tasks.ledger import find_run
 from tasks.recovery import recover
@@ -18,7 +19,7 @@ def close_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) 
     """Close a run that an operator cancelled."""
     run = find_run(flow_run.id)
     if run and not run.status.ended:
-        end_run(run, RunStatus.CANCELLED, "an operator cancelled the run")
+        end_run(run, RunStatus.CANCELLED, CANCELLED_IN_PREFECT)
 
 
 def recover_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:  # noqa: ARG001

@@ -12,6 +12,9 @@ GRACE_SECONDS = 10.0
 # A worker that has accepted a run starts its process well within this.
 START_SECONDS = 30.0
 
+# Why a run ended whose flow run was cancelled in Prefect, whoever writes it first: the hook or a reconciliation.
+CANCELLED_IN_PREFECT = "an operator cancelled the run"
+
 # What the state of a run that is to be taken up again is called in Prefect.
 RECOVERY_STATE = "AwaitingRecovery"
 

@@ -6,7 +6,15 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun
 
-from maos.reconciliation import GRACE_SECONDS, START_SECONDS, FlowState, Mending, Sighting, mending_of
+from maos.reconciliation import (
+    CANCELLED_IN_PREFECT,
+    GRACE_SECONDS,
+    START_SECONDS,
+    FlowState,
+    Mending,
+    Sighting,
+    mending_of,
+)
 from maos.runs import Run
 from maos.statuses import ApprovalStatus, RunStatus
 from sql.approvals import newest_approvals
@@ -117,8 +125,9 @@ def _carry_out(mending: Mending, run: Run, flow_run: FlowRun | None) -> str | No
     if mending is Mending.TELL_PREFECT:
         set_end(run.id, run.status, "as the ledger says")
         return mending.value
-    status = RunStatus.CANCELLED if mending is Mending.CLOSE_AS_CANCELLED else RunStatus.FAILED
-    end_run(run, status, f"the flow run ended without its ledger: {name}")
+    cancelled = mending is Mending.CLOSE_AS_CANCELLED
+    status = RunStatus.CANCELLED if cancelled else RunStatus.FAILED
+    end_run(run, status, CANCELLED_IN_PREFECT if cancelled else f"the flow run ended without its ledger: {name}")
     if flow_run and flow_run.state and not flow_run.state.is_final():
         set_end(run.id, status, "its process is gone")
     return mending.value
