@@ -78,12 +78,12 @@ def open_run(run_id: UUID, opening: Opening) -> None:
 @outlasting
 def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> None:
     request, plan = opening.request, opening.plan
-    cap = cap_under(book.rules, request.cost_cap_usd)
     with org_session(org_id) as session:
         org = organizations.find_organization(request.org, session=session)
         if org is None:
             raise BadInput("org", request.org, "an organisation that exists")
-        session.add(_row_of(run_id, opening, org, book))
+        row = _row_of(run_id, opening, org, book)
+        session.add(row)
         session.flush()
         leases.take_lease(run_id, LEASE, session=session)
         reason = "as requested"
@@ -91,8 +91,8 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
             reason = f"retry of run {opening.retry.parent.id}"
             reuse_outcomes(opening.retry, run, session=session)
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
-        if cap is not None:
-            budgets.add_run_cap(run_id, cap, org_id=org_id, session=session)
+        if row.budget_cap_usd is not None:
+            budgets.add_run_cap(run_id, row.budget_cap_usd, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary

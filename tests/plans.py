@@ -1,6 +1,7 @@
 """A small entrypoint for tests of the executor: steps that note in a file that they were carried out."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextvars import copy_context
 from pathlib import Path
@@ -74,6 +75,23 @@ class Bench:
             with self.carried_out.open("a") as file:
                 file.write(call.parameters.text + "\n")
             return StepOutcome(output={"text": call.parameters.text}, summary="Noted.")
+
+    def watch_overlap(self, seconds: float) -> Callable[[], int]:
+        """Have each step last so long; return what says how many were under way at most."""
+        under_way = self.carried_out.with_name("under-way")
+        under_way.mkdir()
+        seen = self.carried_out.with_name("seen")
+        seen.touch()
+
+        def overlap(name: str) -> None:
+            (under_way / name).touch()
+            with seen.open("a") as file:
+                file.write(f"{len(list(under_way.iterdir()))}\n")
+            time.sleep(seconds)
+            (under_way / name).unlink()
+
+        self.before = overlap
+        return lambda: max(map(int, seen.read_text().split()))
 
     @property
     def effects(self) -> list[str]:

@@ -169,23 +169,11 @@ def test_what_a_step_reads_is_checked_before_it_runs(bench: Bench) -> None:
 
 
 def test_no_more_steps_run_at_once_than_the_request_allows(bench: Bench) -> None:
-    under_way = bench.carried_out.with_name("under-way")
-    under_way.mkdir()
-    most = bench.carried_out.with_name("most")
-    most.touch()
-
-    def overlap(name: str) -> None:
-        (under_way / name).touch()
-        with most.open("a") as file:
-            file.write(f"{len(list(under_way.iterdir()))}\n")
-        time.sleep(0.1)
-        (under_way / name).unlink()
-
-    bench.before = overlap
+    most_at_once = bench.watch_overlap(0.1)
     bench.plan(*(step(f"s{number}", text=f"s{number}") for number in range(6)))
 
     assert bench.run(parallelism=2).is_completed()
-    assert max(map(int, most.read_text().split())) == 2
+    assert most_at_once() == 2
 
 
 class _Nothing(BaseModel):

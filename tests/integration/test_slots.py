@@ -1,6 +1,5 @@
 """No more calls of an engine are under way than its limit in Prefect says, over all runs; nobody deadlocks on it."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
@@ -121,23 +120,11 @@ def test_no_more_steps_call_an_engine_at_once_than_its_limit_says(
 ) -> None:
     monkeypatch.setenv("MAOS_LIMIT_INTERNAL_SERVICE", "2")
     _limit(api, SERVICES, 2)
-    under_way = bench.carried_out.with_name("under-way")
-    under_way.mkdir()
-    most = bench.carried_out.with_name("most")
-    most.touch()
-
-    def overlap(name: str) -> None:
-        (under_way / name).touch()
-        with most.open("a") as file:
-            file.write(f"{len(list(under_way.iterdir()))}\n")
-        time.sleep(0.3)
-        (under_way / name).unlink()
-
-    bench.before = overlap
+    most_at_once = bench.watch_overlap(0.3)
     bench.plan(*(step(f"s{number}", text=f"s{number}") for number in range(5)))
 
     assert bench.run(parallelism=5).is_completed()
-    assert max(map(int, most.read_text().split())) <= 2
+    assert most_at_once() <= 2
     assert len(bench.effects) == 5
     assert _active(api, SERVICES) == 0
 
