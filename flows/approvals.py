@@ -9,7 +9,8 @@ from prefect.input import RunInput
 from prefect.runtime import deployment
 from pydantic import BaseModel, Field, ValidationError
 
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown, hold_as_markdown
+from maos.approval_view import approvals_as_markdown, hold_as_markdown
+from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
 from maos.errors import BadInput, DecisionRefused
 from maos.runs import GateKind, Run
 from tasks.approvals import close_gate_round, decide

@@ -1,7 +1,7 @@
-"""The rules of approvals: what is asked, of whom, until when, and what a decision must satisfy."""
+"""The rules of approvals: what is asked, what a decision may be, and what it must satisfy."""
 
-from collections.abc import Mapping, Sequence, Set
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -9,19 +9,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
-from maos.canonical import canonical_json, digest_of
+from maos.approval_policy import ApprovalPolicy, listed
+from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.plans import PlanStep
 from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
+from maos.votes import Vote, seat_of
 
-EXPIRES_AFTER: Mapping[RiskLevel, timedelta] = {
-    RiskLevel.LOW: timedelta(hours=72),
-    RiskLevel.MEDIUM: timedelta(hours=24),
-    RiskLevel.HIGH: timedelta(hours=8),
-    RiskLevel.CRITICAL: timedelta(hours=4),
-}
+NOTE_LIMIT = 2000
+MOST_ROUNDS_OF_CHANGES = 3
 
 
 class Decision(StrEnum):
@@ -29,11 +27,14 @@ class Decision(StrEnum):
 
     APPROVE = "approve"
     REJECT = "reject"
+    EDIT = "edit"
+    RESPOND = "respond"
+    REQUEST_CHANGES = "request_changes"
 
     @property
-    def status(self) -> ApprovalStatus:
-        """The status that the decision gives an approval."""
-        return ApprovalStatus.APPROVED if self is Decision.APPROVE else ApprovalStatus.REJECTED
+    def approves(self) -> bool:
+        """Whether the action runs: as it was shown, or as the reviewer has edited it."""
+        return self in {Decision.APPROVE, Decision.EDIT}
 
 
 class DecisionPath(StrEnum):
@@ -41,19 +42,23 @@ class DecisionPath(StrEnum):
 
     FORM = "form"
     COMMAND_LINE = "command_line"
+    BULK = "bulk"
+    PLAN = "plan"
 
 
 class ApprovalKind(StrEnum):
-    """What is decided: an action before it runs, the fate of an effect, or a run that wakes up under other code."""
+    """What is decided about: an action, the fate of an effect, a run under other code, a whole plan, an exemption."""
 
     ACTION = "action"
     IN_DOUBT = "in_doubt"
     NEEDS_DECISION = "needs_decision"
+    PLAN = "plan"
+    EXEMPTION = "exemption"
 
     @property
     def choices(self) -> tuple[str, ...]:
         """What an approval of this kind chooses between; none where approving says it all."""
-        return _CHOICES[self]
+        return _CHOICES.get(self, ())
 
 
 class VersionChoice(StrEnum):
@@ -64,35 +69,12 @@ class VersionChoice(StrEnum):
 
 
 _CHOICES: dict[ApprovalKind, tuple[str, ...]] = {
-    ApprovalKind.ACTION: (),
     ApprovalKind.IN_DOUBT: tuple(DoubtChoice),
     ApprovalKind.NEEDS_DECISION: tuple(VersionChoice),
 }
 
 # The step of a decision that concerns the run as a whole: no step can be called so.
 WHOLE_RUN = "(run)"
-
-
-class DecidingRole(StrEnum):
-    """A role in an organisation that may decide approvals."""
-
-    OWNER = "owner"
-    REVIEWER = "reviewer"
-
-
-class ApprovalPolicy(BaseModel):
-    """Who may decide: copied onto each approval, so that a later change never weakens an open one."""
-
-    model_config = ConfigDict(frozen=True)
-
-    roles: frozenset[str] = frozenset(DecidingRole)
-    users: frozenset[str] | None = Field(default=None, description="Where people are named, only they.")
-    self_approval: bool = False
-
-    @property
-    def in_words(self) -> str:
-        """Whom it takes."""
-        return _listed(self.users if self.users is not None else self.roles)
 
 
 class Approval(BaseModel):
@@ -102,7 +84,8 @@ class Approval(BaseModel):
 
     id: UUID
     org_id: UUID
-    run_id: UUID
+    # None: it concerns no run, such as an exemption.
+    run_id: UUID | None
     step_id: str
     action: str
     engine: EngineType
@@ -114,12 +97,20 @@ class Approval(BaseModel):
     cost_ceiling_usd: Decimal
     policy: ApprovalPolicy
     initiator: str
+    acting_for: frozenset[str] = Field(default=frozenset(), description="On whose behalf it is asked, besides.")
+    agent: str | None = Field(default=None, description="The agent that waits for the answer of its call.")
     started_at: datetime
     expires_at: datetime
     status: ApprovalStatus
+    revision: int = Field(default=1, description="Counts the payloads: each edit makes the next.")
+    stage: int = Field(default=0, description="The stage of its policy that is open.")
+    escalated: bool = Field(default=False, description="Whether the open stage has been escalated.")
+    edited: JsonObject | None = Field(default=None, description="The parameters as a reviewer has edited them.")
+    decision: Decision | None = None
     decided_by: str | None = None
     decided_via: str | None = None
     decided_at: datetime | None = None
+    identity_verified: bool | None = None
     note: str | None = None
     consumed_at: datetime | None = None
     kind: ApprovalKind = ApprovalKind.ACTION
@@ -130,6 +121,18 @@ class Approval(BaseModel):
         """What approving it chooses between; none where approving says it all."""
         return tuple(self.payload.get("choices", self.kind.choices)) if self.kind.choices else ()
 
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        """What may be decided about it."""
+        if self.kind is not ApprovalKind.ACTION:
+            return (Decision.APPROVE, Decision.REJECT)
+        return tuple(Decision) if self.agent else (Decision.APPROVE, Decision.REJECT, Decision.EDIT)
+
+    @property
+    def runs_edited(self) -> JsonObject | None:
+        """The parameters that a reviewer has put in the place of the plan's, as long as they can count."""
+        return self.edited if self.status in {ApprovalStatus.PENDING, ApprovalStatus.APPROVED} else None
+
 
 class DecisionRequest(BaseModel):
     """What somebody asks to decide: untrusted until `refusal_of` has nothing against it."""
@@ -138,10 +141,57 @@ class DecisionRequest(BaseModel):
 
     decision: Decision
     reviewer: str = Field(description="Email address of the person who decides.")
-    note: str | None = Field(default=None, max_length=2000)
+    note: str | None = Field(
+        default=None, max_length=NOTE_LIMIT, description="Why; or the answer; or the changes asked for."
+    )
     code: str | None = Field(default=None, description="One-time code of the reviewer.")
     choice: str | None = Field(default=None, description="Where an approval offers choices: which.")
+    edited: JsonObject | None = Field(default=None, description="The action's parameters as they shall be.")
+    seen: str | None = Field(default=None, description="Digest of the payload that was shown; empty: the present one.")
     via: DecisionPath
+
+
+class Reviewer(BaseModel):
+    """A person who asks to decide, as far as it is known who that is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    email: str
+    roles: frozenset[str] = Field(default=frozenset(), description="In the approval's organisation; empty: a stranger.")
+    verified: bool = Field(default=False, description="Whether a one-time code has proved it.")
+
+
+class Rule(StrEnum):
+    """The rule that refuses a decision."""
+
+    EXPIRED = "expiry"
+    DECIDED = "decided"
+    MEMBER = "membership"
+    ROLE = "role"
+    NAMED = "named people"
+    SELF = "no self-approval"
+    STAGE = "stage"
+    CODE = "one-time code"
+    VOTED = "one vote a person"
+    REASON = "reason"
+    CHOICE = "choice"
+    KIND = "kind of decision"
+    SCHEMA = "schema"
+    POLICY = "policy"
+    SEEN = "what was seen"
+    ROUNDS = "rounds of changes"
+
+
+class Refusal(BaseModel):
+    """Why a decision is refused."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: Rule
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.words} (rule: {self.rule})"
 
 
 def approval_payload(
@@ -165,95 +215,83 @@ def approval_payload(
     }
 
 
-def refusal_of(approval: Approval, request: DecisionRequest, *, roles: Set[str], now: datetime) -> str | None:
-    """Return the rule that refuses this decision, or None when it may be tried.
+def refusal_of(
+    approval: Approval, request: DecisionRequest, reviewer: Reviewer, *, votes: Sequence[Vote], now: datetime
+) -> Refusal | None:
+    """Return the rule that refuses this decision, or None when it counts.
 
     Args:
-        roles: the reviewer's roles in the approval's organisation; empty for a stranger.
+        votes: those on the approval so far.
     """
+    if approval.status is not ApprovalStatus.PENDING:
+        return Refusal(rule=Rule.DECIDED, words=_already(approval))
     if now >= approval.expires_at:
-        return f"expired at {approval.expires_at:%Y-%m-%d %H:%M} UTC"
-    if not roles:
-        return f"{request.reviewer} is not a member of this organisation"
-    if not roles & approval.policy.roles:
-        return f"{request.reviewer} has role {_listed(roles)}; deciding takes {_listed(approval.policy.roles)}"
-    if approval.policy.users is not None and request.reviewer not in approval.policy.users:
-        return f"{request.reviewer} may not decide this; deciding takes {_listed(approval.policy.users) or 'nobody'}"
-    if request.reviewer == approval.initiator and not approval.policy.self_approval:
-        return f"{request.reviewer} started the run and may not decide its approvals"
-    if request.code:
-        return f"{request.reviewer} has no one-time code enrolled; leave the code out"
-    if request.decision is Decision.REJECT and not (request.note or "").strip():
-        return "rejecting takes a note that says why"
+        return Refusal(rule=Rule.EXPIRED, words=f"expired at {approval.expires_at:%Y-%m-%d %H:%M} UTC")
+    return (
+        _person_refusal(approval, reviewer)
+        or _vote_refusal(approval, reviewer, votes)
+        or _content_refusal(approval, request)
+    )
+
+
+def _already(approval: Approval) -> str:
+    if approval.decided_at is None:
+        return "it can no longer be decided"
+    return f"already {approval.status.value} by {approval.decided_by} at {approval.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _person_refusal(approval: Approval, reviewer: Reviewer) -> Refusal | None:
+    email, policy = reviewer.email, approval.policy
+    if not reviewer.roles:
+        return Refusal(rule=Rule.MEMBER, words=f"{email} is not a member of this organisation")
+    if not reviewer.roles & policy.roles:
+        words = f"{email} has role {listed(reviewer.roles)}; deciding takes {listed(policy.roles) or 'nobody'}"
+        return Refusal(rule=Rule.ROLE, words=words)
+    if policy.users is not None and email not in policy.users:
+        words = f"{email} may not decide this; deciding takes {listed(policy.users) or 'nobody'}"
+        return Refusal(rule=Rule.NAMED, words=words)
+    if email in {approval.initiator, *approval.acting_for} and not policy.self_approval:
+        return Refusal(rule=Rule.SELF, words=f"{email} started the run and may not decide its approvals")
+    if policy.codes_required and not reviewer.verified:
+        return Refusal(rule=Rule.CODE, words="deciding takes a one-time code: give yours, or have one enrolled")
+    return None
+
+
+def _vote_refusal(approval: Approval, reviewer: Reviewer, votes: Sequence[Vote]) -> Refusal | None:
+    if any(vote.email == reviewer.email and vote.revision == approval.revision for vote in votes):
+        return Refusal(rule=Rule.VOTED, words=f"{reviewer.email} has voted on this already")
+    if seat_of(approval, reviewer.email, reviewer.roles, votes) is None:
+        stage = approval.policy.stages[approval.stage]
+        words = f"the approval is at stage {stage.name!r}, which takes {stage.in_words}"
+        return Refusal(rule=Rule.STAGE, words=words)
+    return None
+
+
+def _content_refusal(approval: Approval, request: DecisionRequest) -> Refusal | None:
+    decision = request.decision
+    if request.seen is not None and request.seen != approval.digest:
+        return Refusal(rule=Rule.SEEN, words="it has been edited since it was shown; look again")
+    if decision not in approval.decisions:
+        allowed = " or ".join(approval.decisions)
+        return Refusal(rule=Rule.KIND, words=f"{decision.value!r} is not possible here; allowed: {allowed}")
+    if decision is not Decision.APPROVE and decision is not Decision.EDIT and not (request.note or "").strip():
+        return Refusal(rule=Rule.REASON, words=_TAKES_A_NOTE[decision])
+    if (decision is Decision.EDIT) != (request.edited is not None):
+        words = "editing takes the new parameters" if decision is Decision.EDIT else "only an edit takes parameters"
+        return Refusal(rule=Rule.SCHEMA, words=words)
     return _choice_refusal(approval, request)
 
 
-def _choice_refusal(approval: Approval, request: DecisionRequest) -> str | None:
-    if request.decision is Decision.REJECT or request.choice in (approval.choices or (None,)):
-        return None
-    if not approval.choices:
-        return f"this approval offers no choice; leave {request.choice!r} out"
-    return f"approving takes a choice: {' or '.join(approval.choices)}"
-
-
-def parameters_as_markdown(parameters: JsonObject) -> str:
-    """Return an action's parameters as a Markdown table, every value as inert code."""
-    rows = "\n".join(f"| {name} | {as_code(canonical_json(value))} |" for name, value in parameters.items())
-    return f"| parameter | value |\n|---|---|\n{rows}" if rows else "No parameters."
-
-
-def as_code(text: str) -> str:
-    """Return text as inline code that cannot break out of a Markdown table."""
-    return "`" + text.replace("`", "'").replace("|", "\\|").replace("\n", " ") + "`"
-
-
-def approvals_as_markdown(approvals: Sequence[Approval], *, refusal: str | None) -> str:
-    """Return what a reviewer reads above the form: why the last answer was refused, then each open action."""
-    return "\n".join([*_refusal_in_words(refusal), *(_as_markdown(approval) for approval in approvals)])
-
-
-def hold_as_markdown(held_by: str, *, refusal: str | None) -> str:
-    """Return what an operator reads above the form of a run that is held."""
-    words = f"## The run is held\n\nBy {as_code(held_by)}, before its next step. Approve to let it go on.\n"
-    return "\n".join([*_refusal_in_words(refusal), words])
-
-
-def _refusal_in_words(refusal: str | None) -> list[str]:
-    return [f"> **Your last answer was refused:** {as_code(refusal)}\n"] if refusal else []
-
-
-def _as_markdown(approval: Approval) -> str:
-    facts = {
-        "step": as_code(approval.step_id),
-        **_choices_in_words(approval),
-        "risk": _RISK_IN_COLOUR[approval.risk],
-        "engine": approval.engine.label,
-        "cost at most": f"{approval.cost_ceiling_usd.normalize():f} USD",
-        "asked by": as_code(approval.initiator),
-        **_deciders_in_words(approval),
-        "decide before": f"{approval.expires_at:%Y-%m-%d %H:%M} UTC",
-        "approval": as_code(str(approval.id)),
-        "digest": as_code(f"{approval.digest[:16]}…"),
-    }
-    table = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    return f"## {approval.title}\n\n| | |\n|---|---|\n{table}\n\n{approval.preview}\n"
-
-
-def _choices_in_words(approval: Approval) -> dict[str, str]:
-    return {"choice, when you approve": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
-
-
-def _deciders_in_words(approval: Approval) -> dict[str, str]:
-    return {"only decided by": as_code(approval.policy.in_words)} if approval.policy.users is not None else {}
-
-
-_RISK_IN_COLOUR: Mapping[RiskLevel, str] = {
-    RiskLevel.LOW: "🟢 low",
-    RiskLevel.MEDIUM: "🟡 medium",
-    RiskLevel.HIGH: "🟠 **high**",
-    RiskLevel.CRITICAL: "🔴 **critical**",
+_TAKES_A_NOTE = {
+    Decision.REJECT: "rejecting takes a note that says why",
+    Decision.RESPOND: "responding takes a note: the answer that the agent gets",
+    Decision.REQUEST_CHANGES: "requesting changes takes a note that says which",
 }
 
 
-def _listed(names: Set[str]) -> str:
-    return " or ".join(sorted(map(str, names)))
+def _choice_refusal(approval: Approval, request: DecisionRequest) -> Refusal | None:
+    if not request.decision.approves or request.choice in (approval.choices or (None,)):
+        return None
+    if not approval.choices:
+        return Refusal(rule=Rule.CHOICE, words=f"this approval offers no choice; leave {request.choice!r} out")
+    return Refusal(rule=Rule.CHOICE, words=f"approving takes a choice: {' or '.join(approval.choices)}")

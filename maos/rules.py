@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from maos.approvals import ApprovalPolicy, DecidingRole
+from maos.approval_policy import ApprovalPolicy, DecidingRole
 from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.mail_addresses import MailAddress

@@ -6,7 +6,7 @@ from decimal import Decimal
 from urllib.parse import urlsplit
 
 from maos.actions import Actions, ActionSpec, JsonObject
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.effects import EffectKind
 from maos.forbidden_text import fields_in, plain_of, texts_of, words_in
 from maos.plans import Plan

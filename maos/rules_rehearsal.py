@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from maos.actions import Actions, JsonObject
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.plan_view import dollars
 from maos.rules import Rules

@@ -8,17 +8,9 @@ from uuid import UUID
 from prefect import task
 
 from maos.actions import JsonObject
-from maos.approvals import (
-    EXPIRES_AFTER,
-    WHOLE_RUN,
-    Approval,
-    ApprovalKind,
-    ApprovalPolicy,
-    DecisionRequest,
-    as_code,
-    parameters_as_markdown,
-    refusal_of,
-)
+from maos.approval_policy import EXPIRES_AFTER, ApprovalPolicy
+from maos.approval_view import as_code, parameters_as_markdown
+from maos.approvals import WHOLE_RUN, Approval, ApprovalKind, DecisionRequest, refusal_of
 from maos.audit import AuditEvent
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.engines import EngineType
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel

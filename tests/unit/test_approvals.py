@@ -4,18 +4,9 @@ from uuid import UUID
 
 import pytest
 
-from maos.approvals import (
-    Approval,
-    ApprovalKind,
-    ApprovalPolicy,
-    Decision,
-    DecisionPath,
-    DecisionRequest,
-    approval_payload,
-    approvals_as_markdown,
-    parameters_as_markdown,
-    refusal_of,
-)
+from maos.approval_policy import ApprovalPolicy
+from maos.approval_view import approvals_as_markdown, parameters_as_markdown
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath, DecisionRequest, approval_payload, refusal_of
 from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.plans import Agent, PlanStep

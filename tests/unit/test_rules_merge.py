@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from maos.actions import ActionSpec
-from maos.approvals import DecidingRole, DecisionRequest, refusal_of
+from maos.approval_policy import DecidingRole
 from maos.approvals import Decision as Answer
 from maos.approvals import DecisionPath as Path
+from maos.approvals import DecisionRequest, refusal_of
 from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
 from maos.private_data import DataPattern

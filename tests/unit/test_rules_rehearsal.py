@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from maos.actions import ActionSpec
-from maos.approvals import DecidingRole
+from maos.approval_policy import DecidingRole
 from maos.autonomy import AutonomyLevel
 from maos.effects import Effect, EffectKind
 from maos.engines import EngineType

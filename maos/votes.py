@@ -1,0 +1,92 @@
+"""What the votes on an approval come to: stages in their order, groups with their numbers, and vetoes."""
+
+from collections.abc import Sequence, Set
+from typing import Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from maos.approval_policy import ApprovalPolicy, Group
+from maos.statuses import ApprovalStatus
+
+
+class Vote(BaseModel):
+    """One person's vote; an edit makes a new payload, which nobody but its editor has voted on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    email: str
+    approves: bool
+    revision: int = 1
+    stage: int = 0
+    seat: int = Field(default=0, description="The group of the stage that it counts for.")
+
+
+class Voted(Protocol):
+    """What is voted on, as far as counting goes."""
+
+    @property
+    def policy(self) -> ApprovalPolicy: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def stage(self) -> int: ...
+    @property
+    def escalated(self) -> bool: ...
+
+
+def seat_of(voted: Voted, email: str, roles: Set[str], votes: Sequence[Vote]) -> int | None:
+    """Return the group of the open stage that a person's vote counts for, or None when they have no say in it.
+
+    One that still needs votes comes first. Of an escalated stage those have a say, too, whom it was escalated to.
+    """
+    groups = voted.policy.stages[voted.stage].groups
+    own = [number for number, group in enumerate(groups) if group.includes(email, roles)]
+    if not own and voted.escalated and any(group.includes(email, roles) for group in _escalated_to(voted)):
+        own = list(range(len(groups)))
+    lacking = [number for number in own if missing(voted, number, votes) > 0]
+    return next(iter(lacking or own), None)
+
+
+def _escalated_to(voted: Voted) -> tuple[Group, ...]:
+    stages = voted.policy.stages
+    return stages[voted.stage + 1].groups if voted.stage + 1 < len(stages) else (voted.policy.escalate_to,)
+
+
+def missing(voted: Voted, seat: int, votes: Sequence[Vote]) -> int:
+    """Return how many approvals a group of the open stage still lacks."""
+    given = [vote for vote in _counted(voted, votes) if vote.approves and vote.stage == voted.stage]
+    return voted.policy.stages[voted.stage].groups[seat].needed - sum(vote.seat == seat for vote in given)
+
+
+def verdict_of(voted: Voted, votes: Sequence[Vote]) -> ApprovalStatus | int:
+    """Return how an approval is decided, or the stage that is open while it is not."""
+    rejections = [vote for vote in _counted(voted, votes) if not vote.approves]
+    if len(rejections) >= voted.policy.rejections_needed:
+        return ApprovalStatus.REJECTED
+    groups = voted.policy.stages[voted.stage].groups
+    if any(missing(voted, seat, votes) > 0 for seat in range(len(groups))):
+        return voted.stage
+    following = voted.stage + 1
+    return following if following < len(voted.policy.stages) else ApprovalStatus.APPROVED
+
+
+def _counted(voted: Voted, votes: Sequence[Vote]) -> list[Vote]:
+    """Return the votes on the present payload."""
+    return [vote for vote in votes if vote.revision == voted.revision]
+
+
+def progress_in_words(voted: Voted, votes: Sequence[Vote]) -> str:
+    """Return how far the votes have brought it, where it takes more than one."""
+    stages = voted.policy.stages
+    needed = sum(group.needed for stage in stages for group in stage.groups)
+    if needed == 1:
+        return ""
+    stage = stages[voted.stage]
+    at = f"stage {voted.stage + 1} of {len(stages)}, {stage.name}: " if len(stages) > 1 else ""
+    given = [vote.email for vote in _counted(voted, votes) if vote.approves]
+    lacking = " and ".join(
+        f"{missing(voted, seat, votes)} more of {group.model_copy(update={'needed': 1}).in_words}"
+        for seat, group in enumerate(stage.groups)
+        if missing(voted, seat, votes) > 0
+    )
+    return f"{at}approved by {', '.join(given) or 'nobody yet'}; takes {lacking or 'nobody more'}"
