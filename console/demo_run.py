@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from console.approvals import decide_and_resume
+from console.decisions import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
 from console.prefect_api import run_page, start_run

@@ -117,6 +117,13 @@ class ApprovalPolicy(BaseModel):
         )
 
 
+def deciders_of(policy: ApprovalPolicy) -> Mapping[str, object]:
+    """Return the part of a policy that says who decides: equal where the same people may, in the same way."""
+    return policy.model_dump(
+        include={"roles", "users", "stages", "rejections_needed", "self_approval", "codes_required"}
+    )
+
+
 def listed(names: Set[str]) -> str:
     """Return names as people list alternatives."""
     return " or ".join(sorted(map(str, names)))
