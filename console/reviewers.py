@@ -98,7 +98,7 @@ def rekey_() -> None:
     Example:
       MAOS_ENCRYPTION_KEY="$NEW,$OLD" maos reviewers rekey
     """
-    click.echo(f"{rekey()} secrets are encrypted with the first key")
+    click.echo(f"secrets encrypted with the first key: {rekey()}")
 
 
 def _show(offer: Offer, png: Path | None) -> None:

@@ -84,7 +84,7 @@ def _read_key(file: Path) -> str:
             raise StackError(_PART, f"others may read {file}; close it with chmod 600")
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        raise StackError(_PART, f"{file} is missing: bring it back, or enrol anew") from None
+        raise StackError(_PART, f"{file} is missing; bring it back: nothing else opens what it has encrypted") from None
 
 
 def _make_key(file: Path) -> None:

@@ -16,7 +16,7 @@ from sql.reviewer_tables import ReviewerCode
 from sql.session import system_session
 from sql.tables import utc_now
 from tasks.encryption import reseal, seal
-from tasks.reviewers import sealed_for
+from tasks.reviewers import place_of
 
 _MAY_ENROL = "owner"
 _ANOTHER_OWNER = "an owner of another organisation"
@@ -83,7 +83,7 @@ def enrol(offer: Offer, code: str | None) -> None:
             row = ReviewerCode(
                 id=enrolment_id,
                 user_id=change.user_id,
-                sealed_secret=seal(offer.secret, context=sealed_for(enrolment_id, change.user_id)),
+                sealed_secret=seal(offer.secret, context=place_of(enrolment_id, change.user_id)),
                 enrolled_by=offer.by,
                 last_used_step=step,
             )

@@ -68,8 +68,8 @@ def identify(reviewer: str, code: str | None, *, org_id: UUID) -> Identity:
     return Identity(person.id, email, roles, enrolled=enrolment is not None, verified=bool(given))
 
 
-def sealed_for(enrolment_id: UUID, user_id: UUID) -> str:
-    """Return the place that a secret is encrypted for: it is of use in no other row."""
+def place_of(enrolment_id: UUID, user_id: UUID) -> str:
+    """Return the place that a secret is encrypted for: in another row it is of no use."""
     return f"reviewer_codes/{enrolment_id}/{user_id}"
 
 
@@ -89,7 +89,7 @@ def _refusal_of(given: str, claim: _Claim, *, session: Session) -> str | None:
         return "a one-time code is six digits"
     if enrolment.locked_until and claim.at < enrolment.locked_until:
         return f"locked until {_time(enrolment.locked_until)} after {enrolment.wrong_codes} wrong codes in a row"
-    secret = unseal(enrolment.sealed_secret, context=sealed_for(enrolment.id, enrolment.user_id))
+    secret = unseal(enrolment.sealed_secret, context=place_of(enrolment.id, enrolment.user_id))
     step = step_of(secret, code, now=claim.at)
     if step is None:
         return _count_wrong(claim, session=session)
