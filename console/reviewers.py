@@ -137,6 +137,6 @@ def _enrolment(row: ReviewerCode | None) -> Row:
     if row is None:
         return {"enrolled_at": None}
     return {
-        **row.model_dump(include={"enrolled_at", "enrolled_by", "wrong_codes", "locked_until"}),
+        **row.model_dump(include={"enrolled_at", "enrolled_by", "wrong_codes", "last_wrong_at", "locked_until"}),
         "last_used_at": step_begins(row.last_used_step) if row.last_used_step else None,
     }

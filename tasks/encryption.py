@@ -82,7 +82,7 @@ def _read_key(file: Path) -> str:
     try:
         if file.stat().st_mode & _READ_BY_OTHERS:
             raise StackError(_PART, f"others may read {file}; close it with chmod 600")
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="ascii", errors="replace").strip()
     except FileNotFoundError:
         raise StackError(_PART, f"{file} is missing; bring it back: nothing else opens what it has encrypted") from None
 

@@ -146,7 +146,7 @@ def test_the_list_shows_who_decides_who_is_enrolled_and_who_is_locked(org_id: UU
         ("other", REVIEWER, "auditor, operator", True),
     ]
     assert (found[1]["enrolled_by"], found[1]["wrong_codes"]) == (OWNER, 5)
-    assert found[1]["locked_until"]
+    assert found[1]["locked_until"] > found[1]["last_wrong_at"]
     assert found[1]["last_used_at"]
     assert [row["org"] for row in json.loads(_said("list", "--org", "other", "--json"))] == ["other"]
     assert "sealed" not in json.dumps(found)

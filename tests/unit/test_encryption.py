@@ -128,6 +128,15 @@ def test_what_is_no_key_is_refused_without_being_shown(monkeypatch: pytest.Monke
     assert wrong not in str(refused.value)
 
 
+def test_a_damaged_key_file_is_named(home: Path) -> None:
+    seal(SECRET, context=HERE)
+    _key_file().write_bytes(b"\xff\xfe damaged")
+
+    with pytest.raises(BadInput) as refused:
+        seal(SECRET, context=HERE)
+    assert refused.value.field == str(home / "keys" / "encryption.key")
+
+
 def test_keys_are_blanked_wherever_they_would_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     seal(SECRET, context=HERE)
     in_file = _key_file().read_text()
