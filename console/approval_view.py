@@ -73,7 +73,7 @@ def _print_rows(rows: Sequence[Row], columns: Sequence[str], title: str) -> None
 
 def _print_edit(edit: AgentActionEdit) -> None:
     title = f"edit {edit.revision - 1}, by {edit.edited_by} at {edit.edited_at:%Y-%m-%d %H:%M} UTC"
-    console().print(diff_table(_parameters(edit.before), _parameters(edit.after), title=title))
+    print_difference(_parameters(edit.before), _parameters(edit.after), title=title)
 
 
 def _parameters(payload: JsonObject) -> JsonObject:
@@ -81,14 +81,16 @@ def _parameters(payload: JsonObject) -> JsonObject:
     return found
 
 
-def diff_table(before: JsonObject, after: JsonObject, *, title: str) -> Table:
-    """Return field by field what is changed, in red as it was and in green as it is."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+def print_difference(before: JsonObject, after: JsonObject, *, title: str) -> None:
+    """Print field by field what is changed, in red as it was and in green as it is."""
+    table = Table()
     for column in ("parameter", "before", "after"):
         table.add_column(column, overflow="fold")
     for path, (old, new) in differences([before, after]):
         table.add_row(Text(visible(path)), _changed(old, "red"), _changed(new, "green"))
-    return table
+    # Not as the table's own: a narrow table would break it into pieces.
+    console().print(Text(visible(title), style="bold"))
+    console().print(table)
 
 
 def _changed(value: object, style: str) -> Text:

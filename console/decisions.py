@@ -7,10 +7,10 @@ from uuid import UUID
 
 import click
 
-from console.approval_view import diff_table
+from console.approval_view import print_difference
 from console.edits import edited_parameters
 from console.ids import approval_id_of
-from console.output import at_terminal, console
+from console.output import at_terminal
 from console.waking import mend_runs, wake_run_of
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.decisions import NOTE_LIMIT, DecisionRequest
@@ -132,7 +132,7 @@ def edit(
     shown = _shown(approval, Decision.EDIT, seen)
     before = shown.payload["parameters"]
     changed = edited_parameters(before, changes=changes, file=file)
-    console().print(diff_table(before, before | changed, title=f"{shown.title} Step {shown.step_id}:"))
+    print_difference(before, before | changed, title=f"{shown.title} Step {shown.step_id}:")
     if not yes:
         click.confirm("Approve it so?", abort=True)
     request = _request(shown, Decision.EDIT, reviewer=reviewer, code=code, note=note, edited=changed)

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
         ge=0,
         description="The same for services; by default none, since a slot costs more than most of them.",
     )
+    worker_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most runs the embedded worker has a process for; empty: by the machine.",
+    )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 import click
 import pytest
 from click.testing import CliRunner, Result
+from pyotp import TOTP
 
 from console.approvals import approvals
 from console.bulk import _confirm
@@ -20,6 +21,7 @@ from maos.errors import BadInput, DecisionRefused
 from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
 from tasks.approvals import decide as really_decide
+from tasks.enrolments import Offer, enrol
 from tasks.reviewers import Identity
 from tests.gates import REVIEWER, rows
 from tests.rows import add_approval
@@ -171,6 +173,18 @@ def test_a_wrong_code_decides_nothing(server: UUID) -> None:
     with pytest.raises(DecisionRefused, match="one-time code"):
         bulk(first, "--code", "000000", "--yes")
     assert statuses() == {"mail1": "pending", "mail2": "pending"}
+
+
+def test_one_code_covers_all(server: UUID) -> None:
+    secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    enrol(Offer(REVIEWER, "owner@demo.example", False, secret), None)
+    policy = ApprovalPolicy(codes_required=True).model_dump(mode="json")
+    first, _ = add(server, 1, policy=policy), add(server, 2, policy=policy)
+
+    said = report(first, "--code", TOTP(secret).now())
+
+    assert {row["result"] for row in said.values()} == {"approved"}
+    assert rows("SELECT DISTINCT identity_verified FROM agent_pending_actions") == [(True,)]
 
 
 def test_one_run_with_many_actions_is_woken_once(server: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
