@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
@@ -93,7 +94,8 @@ def _conditions(wanted: QueueFilter) -> Iterator[ColumnElement[bool]]:
         yield col(AgentPendingAction.expires_at) <= func.clock_timestamp() + wanted.expiring_within
 
 
-def _place_of(approval_id: UUID, place: Sequence[ColumnElement[object]], *, session: Session) -> Sequence[object]:
+# Any: columns and values of any type.
+def _place_of(approval_id: UUID, place: Sequence[Any], *, session: Session) -> Sequence[Any]:
     return session.execute(select(*place).where(AgentPendingAction.id == approval_id)).one()
 
 
