@@ -31,7 +31,7 @@ _COLUMNS = ("id", "org", "run", "step", "action", "risk", "asked by", "decided b
 _NEVER_WRAPPED = frozenset({"id", "run", "risk", "so far", "decide"})
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[timedelta, Any]):
     """A time span as people write it: 30m, 2h, 1d."""
 
     name = "duration"

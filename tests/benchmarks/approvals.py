@@ -13,6 +13,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from click.testing import CliRunner
+from prefect.client.orchestration import get_client
 from sqlalchemy import text
 
 from console.approvals import approvals
@@ -74,9 +75,11 @@ def _plan() -> list[str]:
 def test_a_hundred_in_bulk(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
     """Print how long it takes until all are decided, and until Prefect has taken that their runs go on."""
     monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    with get_client(sync_client=True) as client:
+        run_ids = [sleeping_run(org_id, client=client) for _ in range(_BULK)]
     made = [
-        add_approval(org_id, sleeping_run(org_id), payload={"parameters": {"n": n}}, digest=f"{n:064x}")
-        for n in range(_BULK)
+        add_approval(org_id, run_id, payload={"parameters": {"n": n}}, digest=f"{n:064x}")
+        for n, run_id in enumerate(run_ids)
     ]
     with system_session() as session:
         found = alike(read_approval(made[0]), critical=False, limit=_BULK, session=session)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner, Result
+from prefect.client.orchestration import get_client
 
 from console.approvals import approvals
 from maos.approval_policy import ApprovalPolicy, Group, Stage
@@ -128,7 +129,8 @@ def test_a_vote_that_does_not_decide_says_what_is_missing_and_wakes_the_run(serv
     assert not is_asleep(run_id)
     assert "1 of 2" in said("list")
     assert REVIEWER in said("show", approval_id)
-    fall_asleep(run_id, gate=2)
+    with get_client(sync_client=True) as client:
+        fall_asleep(run_id, client=client, gate=2)
     assert "approved by second@demo.example" in said("approve", approval_id, "--as", OTHER)
 
 
