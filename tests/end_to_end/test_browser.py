@@ -63,7 +63,7 @@ def test_a_reviewer_reads_the_form_and_approves(page: Page, maos: Maos) -> None:
     text = page.get_by_role("dialog").inner_text()
     assert "high" in text
     assert "author@demo.example" in text
-    assert "All but approve and edit take a note" in text
+    assert "Needed unless you approve or edit" in text
     assert "one-time code" in text
     if folder := os.environ.get("MAOS_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/approval-form.png")
