@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench-executor bench-limits
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,6 +13,7 @@ help:
 	@echo "make test   run every check and every test"
 	@echo "make check  run the checks alone: ruff, mypy"
 	@echo "make chaos  kill runs at 200 places and write docs/reliability.md; about half an hour"
+	@echo "make prove-approvals  race people and timers for approvals 2,000 times; about ten minutes"
 	@echo "make bench-executor  measure what the executor adds to the work of steps; about three minutes"
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
@@ -46,6 +47,10 @@ chaos: setup
 	rm -f $(FIGURES)
 	$(BIN)/pytest tests/unit/test_frontier_properties.py tests/integration/test_chaos.py tests/end_to_end/test_durability.py
 	$(BIN)/python -m tests.reliability docs/reliability.md
+
+prove-approvals: export MAOS_PROVE_APPROVALS := 1
+prove-approvals: setup
+	$(BIN)/pytest --timeout=3600 tests/integration/test_decision_races.py
 
 bench-executor: export PREFECT_LOGGING_LEVEL := WARNING
 bench-executor: setup
