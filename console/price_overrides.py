@@ -9,13 +9,13 @@ import click
 from blocks.claude import MODELS
 from console.organisations import org_id_of
 from console.output import Row
+from console.times import DATE
 from maos.errors import BadInput
 from maos.images import IMAGE_MODEL
 from maos.plan_view import dollars
 from maos.price_overrides import PriceOverride, checked_markup, checked_model, checked_rates, checked_start
 from tasks.tariffs import overrides_of, set_override
 
-DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 OVERRIDES = ("id", "model", "markup_percent", "rates", "effective_from", "set_by", "set_at")
 _NO_MARKUP = "0"
 

@@ -2,13 +2,15 @@
 
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
 from maos.errors import FailureKind
+from maos.risk import RiskLevel
 from maos.runs import Run
 from maos.statuses import InvocationStatus
-from sql import audit, budgets, invocations
+from sql import budgets, invocations
 from sql.tables import AgentInvocation, utc_now
 from tasks import effects
+from tasks.audit import audit_attempt
+from tasks.catalogue import actions
 
 _SUMMARY = "the process that ran it ended"
 
@@ -28,18 +30,11 @@ def abandon_running(run: Run, *, session: Session) -> None:
         session.add(row)
         budgets.settle(row, session=session)
         session.flush()
-        if in_doubt:
-            audit.append_audit(_doubt(row), org_id=run.org_id, session=session)
+        event = "step.in_doubt" if in_doubt else "step.failed"
+        audit_attempt(row, event, risk=_risk_of(row), error=FailureKind.PROCESS_DIED, session=session)
 
 
-def _doubt(row: AgentInvocation) -> AuditEvent:
-    return AuditEvent(
-        event="step.in_doubt",
-        actor=row.agent_name,
-        run_id=row.run_id,
-        step_id=row.step_id,
-        action=row.action,
-        approval_id=row.approval_id,
-        success=False,
-        summary=_SUMMARY,
-    )
+def _risk_of(row: AgentInvocation) -> RiskLevel | None:
+    # Actions of a release before may be gone.
+    spec = actions().get(row.action)
+    return spec.risk if spec else None
