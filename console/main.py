@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "audit": ("console.audit:audit", "List, show, verify and export the audit log."),
+    "evidence": ("console.evidence:evidence", "Write the evidence of a run into one file; verify such a file."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),

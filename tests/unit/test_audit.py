@@ -7,7 +7,6 @@ from maos.audit import (
     COLUMNS,
     FIRST_COLUMNS,
     GENESIS_HASH,
-    AuditEvent,
     AuditLink,
     ChainReader,
     Document,
@@ -17,34 +16,10 @@ from maos.audit import (
     flat_json,
     link_hash,
     linked_hash,
-    next_link,
 )
 from maos.canonical import canonical_json
-from maos.errors import FailureKind
 from maos.risk import RiskLevel
-
-ORG, RUN = UUID(int=1), UUID(int=2)
-Row = tuple[Document, str]
-
-
-def chain(length: int) -> list[Row]:
-    rows: list[Row] = []
-    previous = GENESIS_HASH
-    for number in range(1, length + 1):
-        event = AuditEvent(
-            event="step.failed",
-            actor="clerk",
-            run_id=RUN,
-            success=False,
-            summary=f"step {number}",
-            rules_version=f"{'a' * 64}/1",
-            error=FailureKind.TIMED_OUT,
-        )
-        at = datetime(2026, 11, 20, 12, tzinfo=UTC) + timedelta(seconds=number)
-        link = next_link(event, org_id=ORG, sequence=number, recorded_at=at, previous_hash=previous)
-        previous = link_hash(link)
-        rows.append((document_of(link), previous))
-    return rows
+from tests.audit_chain import ORG, RUN, Row, chain
 
 
 def _first_fault(rows: list[Row], head: Row) -> int | None:

@@ -1,0 +1,68 @@
+"""Whether the approvals in the evidence of a run hold: payloads, votes, decisions, and what ran under them."""
+
+from collections.abc import Iterator
+
+from maos.audit import Document
+from maos.audit_export import Finding
+from maos.canonical import digest_of
+from maos.evidence import ApprovalFacts, Evidence, with_engines
+
+# By people or by time; one that was withdrawn needs no decision.
+_DECIDED = {"approved", "rejected", "expired"}
+_MAY_HAVE_RUN = {"approved", "cancelled"}
+
+
+def approval_findings(evidence: Evidence) -> Iterator[Finding]:
+    """Yield what does not hold of approvals, and of the steps that ran under them."""
+    for number, approval in enumerate(evidence.approvals):
+        place = f"approval {approval.id}"
+        own = [row for row in evidence.rows if row["approval_id"] == approval.id]
+        hidden = evidence.hides("approvals", number, "payload")
+        for reason in _reasons(approval, own, hidden=hidden):
+            yield Finding(place=place, reason=reason)
+    yield from _unapproved(evidence)
+
+
+def _reasons(approval: ApprovalFacts, rows: list[Document], *, hidden: bool) -> Iterator[str]:
+    if not hidden and digest_of(with_engines(approval.payload)) != approval.digest:
+        yield "its digest is not that of its payload"
+    if not any(row["event"] == "approval.requested" for row in rows):
+        yield "the audit log does not have its request"
+    if (approval.status in _DECIDED or approval.consumed_at) and not any(_decides(row, approval) for row in rows):
+        yield f"the audit log does not have its decision by {approval.decided_by}"
+    actors = {row["actor"] for row in rows if str(row["event"]).startswith("approval.")}
+    if strangers := [vote.voter for vote in approval.votes if vote.voter not in actors]:
+        yield f"the audit log does not have the vote of {strangers[0]}"
+    yield from _vote_reasons(approval)
+
+
+def _decides(row: Document, approval: ApprovalFacts) -> bool:
+    is_decision = str(row["event"]).startswith("approval.") and row["event"] != "approval.requested"
+    return is_decision and row["digest"] == approval.digest and row["actor"] == approval.decided_by
+
+
+def _vote_reasons(approval: ApprovalFacts) -> Iterator[str]:
+    if approval.decided_via == "system":
+        return
+    against = [vote for vote in approval.votes if vote.decision == "reject"]
+    favourable = len(approval.votes) - len(against)
+    if approval.status == "approved" and favourable < approval.approvals_required:
+        yield f"it is approved with {favourable} votes for it and takes {approval.approvals_required}"
+    if approval.status == "rejected" and not against:
+        yield "it is rejected, and nobody voted against it"
+
+
+def _unapproved(evidence: Evidence) -> Iterator[Finding]:
+    """Look at what ran from the other side: the audit rows of executed steps."""
+    known = {approval.id: approval for approval in evidence.approvals}
+    for row in evidence.rows:
+        if row["approval_id"] is None or not str(row["event"]).startswith("step."):
+            continue
+        approval = known.get(str(row["approval_id"]))
+        place = f"audit row {row['sequence']}"
+        if approval is None:
+            yield Finding(place=place, reason=f"step {row['step_id']!r} ran under an approval that is not here")
+        elif row["digest"] not in {None, approval.digest} or row["step_id"] != approval.step_id:
+            yield Finding(place=place, reason=f"step {row['step_id']!r} ran under an approval of something else")
+        elif approval.consumed_at is None or approval.status not in _MAY_HAVE_RUN:
+            yield Finding(place=place, reason=f"step {row['step_id']!r} ran under an approval that is not used up")
