@@ -41,7 +41,7 @@ class AuditEvent(BaseModel):
     rules_version: str | None = None
     policy_version: int | None = None
     error: FailureKind | None = None
-    # Of the attempt that it reports, as it ended: see `maos.attempts`.
+    # Of what it reports, as it stands in its own table: see `maos.bound_facts`.
     result_digest: str | None = None
 
 

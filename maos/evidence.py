@@ -2,13 +2,13 @@
 
 import json
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from maos.actions import ArtifactRef, JsonObject
-from maos.attempts import ATTEMPT_FACTS, result_digest
 from maos.audit import Document
+from maos.bound_facts import ATTEMPT, END, OPENING, REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.engines import EngineType
 
@@ -21,7 +21,21 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
 
-class RunFacts(_Part):
+class _Bound(_Part):
+    _bound: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if missing := set(self._bound) - self.model_dump().keys():
+            raise ValueError(f"{min(missing)} is missing")
+        return self
+
+    def bound_digest(self, names: tuple[str, ...] = ()) -> str:
+        """Return the digest that the audit log must have of it."""
+        return bound_digest(self.model_dump(mode="json"), names or self._bound)
+
+
+class RunFacts(_Bound):
     """The run's row, without its plan, which stands among the revisions, and without request and result."""
 
     id: str
@@ -30,6 +44,7 @@ class RunFacts(_Part):
     status: str
     plan_digest: Hash
     completed_at: str | None
+    _bound: ClassVar[tuple[str, ...]] = (*OPENING, *END)
 
 
 class RevisionFacts(_Part):
@@ -40,8 +55,8 @@ class RevisionFacts(_Part):
     plan_digest: Hash
 
 
-class AttemptFacts(_Part):
-    """An attempt of a step; see `maos.attempts` for what the audit log binds of it."""
+class AttemptFacts(_Bound):
+    """An attempt of a step; see `maos.bound_facts` for what the audit log binds of it."""
 
     id: str
     step_id: str
@@ -56,26 +71,18 @@ class AttemptFacts(_Part):
     cache_write_tokens: int
     cost_usd: Money
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        if missing := set(ATTEMPT_FACTS) - self.model_dump().keys():
-            raise ValueError(f"{min(missing)} is missing")
-        return self
-
-    @property
-    def result_digest(self) -> str:
-        """The digest that the audit log must have of it."""
-        return result_digest(self.model_dump(mode="json"))
+    _bound: ClassVar[tuple[str, ...]] = ATTEMPT
 
 
 class VoteFacts(_Part):
     """A person's vote."""
 
+    approval_id: str
     decision: str
     voter: str
 
 
-class ApprovalFacts(_Part):
+class ApprovalFacts(_Bound):
     """An approval with its payload, policy and votes."""
 
     id: str
@@ -88,6 +95,7 @@ class ApprovalFacts(_Part):
     decided_via: str | None
     consumed_at: str | None
     votes: tuple[VoteFacts, ...]
+    _bound: ClassVar[tuple[str, ...]] = REQUEST
 
 
 class EffectFacts(_Part):

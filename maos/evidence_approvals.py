@@ -9,6 +9,7 @@ from maos.evidence import ApprovalFacts, Evidence, with_engines
 
 # By people or by time; one that was withdrawn needs no decision.
 _DECIDED = {"approved", "rejected", "expired"}
+_OPPOSITE = {"approve": "approval.rejected", "reject": "approval.approved"}
 _MAY_HAVE_RUN = {"approved", "cancelled"}
 
 
@@ -18,22 +19,24 @@ def approval_findings(evidence: Evidence) -> Iterator[Finding]:
         place = f"approval {approval.id}"
         own = [row for row in evidence.rows if row["approval_id"] == approval.id]
         hidden = evidence.hides("approvals", number, "payload")
-        for reason in _reasons(approval, own, hidden=hidden):
+        if not hidden and digest_of(with_engines(approval.payload)) != approval.digest:
+            yield Finding(place=place, reason="its digest is not that of its payload")
+        if not evidence.hides("approvals", number) and not _is_as_asked(approval, own):
+            yield Finding(place=place, reason="the audit log does not have its request as it is here")
+        for reason in (*_decision_reasons(approval, own), *_vote_reasons(approval, own)):
             yield Finding(place=place, reason=reason)
     yield from _unapproved(evidence)
 
 
-def _reasons(approval: ApprovalFacts, rows: list[Document], *, hidden: bool) -> Iterator[str]:
-    if not hidden and digest_of(with_engines(approval.payload)) != approval.digest:
-        yield "its digest is not that of its payload"
-    if not any(row["event"] == "approval.requested" for row in rows):
-        yield "the audit log does not have its request"
+def _is_as_asked(approval: ApprovalFacts, rows: list[Document]) -> bool:
+    asked = [row.get("result_digest") for row in rows if row["event"] == "approval.requested"]
+    # Of the first releases' requests the log has no digest.
+    return bool(asked) and asked[0] in {None, approval.bound_digest()}
+
+
+def _decision_reasons(approval: ApprovalFacts, rows: list[Document]) -> Iterator[str]:
     if (approval.status in _DECIDED or approval.consumed_at) and not any(_decides(row, approval) for row in rows):
         yield f"the audit log does not have its decision by {approval.decided_by}"
-    actors = {row["actor"] for row in rows if str(row["event"]).startswith("approval.")}
-    if strangers := [vote.voter for vote in approval.votes if vote.voter not in actors]:
-        yield f"the audit log does not have the vote of {strangers[0]}"
-    yield from _vote_reasons(approval)
 
 
 def _decides(row: Document, approval: ApprovalFacts) -> bool:
@@ -41,7 +44,11 @@ def _decides(row: Document, approval: ApprovalFacts) -> bool:
     return is_decision and row["digest"] == approval.digest and row["actor"] == approval.decided_by
 
 
-def _vote_reasons(approval: ApprovalFacts) -> Iterator[str]:
+def _vote_reasons(approval: ApprovalFacts, rows: list[Document]) -> Iterator[str]:
+    for vote in approval.votes:
+        said = {row["event"] for row in rows if row["actor"] == vote.voter} - {"approval.requested"}
+        if vote.approval_id != approval.id or not said or said == {_OPPOSITE.get(vote.decision)}:
+            yield f"the audit log does not have the vote of {vote.voter}"
     if approval.decided_via == "system":
         return
     against = [vote for vote in approval.votes if vote.decision == "reject"]

@@ -9,7 +9,8 @@ from maos.evidence import AttemptFacts, EntryFacts, Evidence, totals_of
 
 def attempt_findings(evidence: Evidence) -> Iterator[Finding]:
     """Yield what differs between the attempts and what the audit log says of them."""
-    audited = {row["result_digest"] for row in evidence.rows if row.get("result_digest")}
+    steps = [row for row in evidence.rows if str(row["event"]).startswith("step.")]
+    audited = {row["result_digest"] for row in steps if row.get("result_digest")}
     approvals = {approval.id for approval in evidence.approvals}
     found: set[str] = set()
     any_hidden = False
@@ -20,8 +21,9 @@ def attempt_findings(evidence: Evidence) -> Iterator[Finding]:
         if evidence.hides("invocations", number):
             any_hidden = True
             continue
-        found.add(attempt.result_digest)
-        if attempt.digest and attempt.status != "running" and attempt.result_digest not in audited:
+        digest = attempt.bound_digest()
+        found.add(digest)
+        if attempt.digest and attempt.status != "running" and digest not in audited:
             yield Finding(place=place, reason="it is not as the audit log recorded it")
     if not any_hidden and audited - found:
         yield Finding(place="invocations", reason="one that the audit log reports is missing")

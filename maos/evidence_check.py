@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from maos.audit import ChainReader, linked_hash
+from maos.audit import ChainReader, Document, linked_hash
 from maos.audit_export import Finding, row_fault
+from maos.bound_facts import END, OPENING
 from maos.errors import PlanRefused
 from maos.evidence import Evidence, LinkFacts, with_engines
 from maos.evidence_approvals import approval_findings
@@ -53,6 +54,7 @@ def _findings(
 ) -> Iterator[Finding]:
     yield from _chain_findings(evidence, known_head)
     yield from _run_findings(evidence)
+    yield from _foreign_findings(evidence)
     yield from _plan_findings(evidence)
     yield from approval_findings(evidence)
     yield from attempt_findings(evidence)
@@ -109,8 +111,26 @@ def _run_findings(evidence: Evidence) -> Iterator[Finding]:
     ended = [row for row in rows if row["event"] in _ENDS]
     if [row["actor"] for row in opened] != [run.initiator_id]:
         yield Finding(place="run", reason="the audit log does not say that its initiator opened it")
+    elif _differs(evidence, opened[0], OPENING):
+        yield Finding(place="run", reason="it is not as the audit log says that it was opened")
     if run.completed_at and (not ended or ended[-1]["event"] != f"run.{run.status}"):
         yield Finding(place="run", reason=f"the audit log does not say that it ended as {run.status}")
+    elif run.completed_at and _differs(evidence, ended[-1], END):
+        yield Finding(place="run", reason="it is not as the audit log says that it ended")
+
+
+def _differs(evidence: Evidence, row: Document, names: tuple[str, ...]) -> bool:
+    bound = row.get("result_digest")
+    return bound is not None and not evidence.hides("run") and evidence.run.bound_digest(names) != bound
+
+
+def _foreign_findings(evidence: Evidence) -> Iterator[Finding]:
+    own = {"org_id": evidence.run.org_id, "run_id": evidence.run.id}
+    for name in ("plan_revisions", "invocations", "approvals", "effects", "usage_entries"):
+        for part in getattr(evidence, name):
+            facts = part.model_dump()
+            if any(facts.get(column) != value for column, value in own.items()):
+                yield Finding(place=name, reason="one is of another run")
 
 
 def _plan_findings(evidence: Evidence) -> Iterator[Finding]:

@@ -7,9 +7,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from maos.actions import JsonObject
 from maos.audit import Document, content_digest
-from maos.engines import EngineType
 from sql.audit import documents
-from sql.plain_rows import plain_row
+from sql.plain_rows import approval_facts, plain_row
 from sql.tables import AgentActionVote, AgentInvocation, AgentPendingAction, InvocationVendorDetail, UsageEntry, User
 
 
@@ -24,12 +23,9 @@ def approvals_with_votes(run_id: UUID, *, session: Session) -> list[JsonObject]:
         .order_by(col(AgentActionVote.voted_at), col(AgentActionVote.user_id))
     )
     cast = [plain_row(vote) | {"voter": email} for vote, email in session.exec(votes)]
-    return [
-        plain_row(row)
-        | {"engine": EngineType(row.engine_type).label}
-        | {"votes": [vote for vote in cast if vote["approval_id"] == str(row.id)]}
-        for row in session.exec(asked.order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id)))
-    ]
+    asked = asked.order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
+    found = [approval_facts(row) for row in session.exec(asked)]
+    return [each | {"votes": [vote for vote in cast if vote["approval_id"] == each["id"]]} for each in found]
 
 
 def usage_entries(run_id: UUID, *, session: Session) -> list[JsonObject]:

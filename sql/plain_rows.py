@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 from maos.actions import JsonObject
 from maos.canonical import digest_of, plain
 from maos.engines import EngineType
-from sql.tables import AgentInvocation
+from sql.tables import AgentInvocation, AgentPendingAction, OrchestratorRun
 
 
 def plain_row(row: SQLModel) -> JsonObject:
@@ -15,11 +15,29 @@ def plain_row(row: SQLModel) -> JsonObject:
     return {name: _plain(value) for name, value in row.model_dump().items()}
 
 
+def run_facts(row: OrchestratorRun) -> JsonObject:
+    """Return a run in plain form, without its plan; its request and its result by their digests."""
+    digests = {"request_digest": digest_of(row.prompt_inputs), "result_digest": digest_of(row.result)}
+    return _without(row, "plan", "prompt_inputs", "result") | digests
+
+
 def attempt_facts(row: AgentInvocation) -> JsonObject:
     """Return an attempt in plain form: its engine by its label, its output by its digest."""
-    output = digest_of(row.output) if row.output is not None else None
-    facts = {name: value for name, value in plain_row(row).items() if name not in {"output", "engine_type"}}
-    return facts | {"engine": EngineType(row.engine_type).label, "output_digest": output}
+    digest = digest_of(row.output) if row.output is not None else None
+    return _without(row, "output", "engine_type") | {"engine": _label(row.engine_type), "output_digest": digest}
+
+
+def approval_facts(row: AgentPendingAction) -> JsonObject:
+    """Return an approval in plain form: its engine by its label."""
+    return _without(row, "engine_type") | {"engine": _label(row.engine_type)}
+
+
+def _without(row: SQLModel, *names: str) -> JsonObject:
+    return {name: value for name, value in plain_row(row).items() if name not in names}
+
+
+def _label(engine: str) -> str:
+    return EngineType(engine).label
 
 
 # Any: whatever a column holds.

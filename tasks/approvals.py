@@ -20,6 +20,7 @@ from maos.approvals import (
     refusal_of,
 )
 from maos.audit import AuditEvent
+from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
@@ -29,6 +30,7 @@ from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, organizations, runs
+from sql.plain_rows import approval_facts
 from sql.session import org_session, system_session
 from sql.tables import AgentPendingAction, utc_now
 from tasks.ceilings import step_ceiling
@@ -75,6 +77,7 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
             approval_id=written.id,
             digest=row.digest,
             summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+            result_digest=bound_digest(approval_facts(written), REQUEST),
         )
         audit.append_audit(event, org_id=run.org_id, session=session)
 

@@ -2,8 +2,8 @@
 
 from sqlmodel import Session
 
-from maos.attempts import result_digest
 from maos.audit import AuditEvent
+from maos.bound_facts import ATTEMPT, bound_digest
 from maos.errors import FailureKind
 from maos.risk import RiskLevel
 from sql import audit
@@ -35,6 +35,6 @@ def audit_attempt(
         rules_version=row.rules_version,
         policy_version=row.policy_version,
         error=error,
-        result_digest=result_digest(attempt_facts(row)),
+        result_digest=bound_digest(attempt_facts(row), ATTEMPT),
     )
     audit.append_audit(entry, org_id=row.org_id, session=session)

@@ -12,21 +12,20 @@ from sqlmodel import Session
 
 from maos.actions import JsonObject
 from maos.audit import content_digest
-from maos.canonical import digest_of, plain
+from maos.canonical import plain
 from maos.errors import BadInput
 from maos.evidence import AttemptFacts, EntryFacts, Evidence, totals_of, with_labels
 from maos.evidence_attempts import files_of
 from maos.evidence_text import Censor
 from maos.settings import load_settings
 from sql import audit_rows, effects, evidence, invocations, plan_revisions, runs
-from sql.plain_rows import attempt_facts, plain_row
+from sql.plain_rows import attempt_facts, plain_row, run_facts
 from sql.session import see_one_moment, system_session
 from sql.tables import OrchestratorRun, utc_now
 from tasks.files import checksum_of
 from tasks.secrecy import for_clients, without_secrets
 
 P = TypeVar("P", bound=BaseModel)
-_NOT_SHOWN = frozenset({"plan", "prompt_inputs", "result"})
 
 
 @dataclass(frozen=True)
@@ -67,11 +66,10 @@ def _parts(kind: type[P], rows: list[JsonObject]) -> tuple[P, ...]:
 
 
 def _rows_of(row: OrchestratorRun, *, session: Session) -> JsonObject:
-    facts = {name: value for name, value in plain_row(row).items() if name not in _NOT_SHOWN}
     revisions = map(plain_row, plan_revisions.revisions_of_run(row.id, session=session))
     asked = evidence.approvals_with_votes(row.id, session=session)
     return {
-        "run": facts | {"request_digest": digest_of(row.prompt_inputs), "result_digest": digest_of(row.result)},
+        "run": run_facts(row),
         "plan_revisions": [revision | {"plan": with_labels(revision["plan"])} for revision in revisions],
         "invocations": [attempt_facts(each) for each in invocations.list_invocations(row.id, session=session)],
         "approvals": [approval | {"payload": with_labels(approval["payload"])} for approval in asked],

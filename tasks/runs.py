@@ -10,6 +10,8 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
+from maos.bound_facts import END, OPENING, bound_digest
+from maos.canonical import digest_of
 from maos.errors import BadInput, LeaseLost, PlanRefused
 from maos.plan_check import check_plan
 from maos.plans import Plan
@@ -20,6 +22,7 @@ from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
 from sql.invocations import Verdict
+from sql.plain_rows import run_facts
 from sql.plan_revisions import Origin
 from sql.session import org_session
 from sql.tables import OrchestratorRun, Organization
@@ -95,7 +98,12 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
             budgets.add_run_cap(run_id, row.budget_cap_usd, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
-            event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
+            event="run.opened",
+            actor=request.initiator,
+            run_id=run_id,
+            digest=plan.digest,
+            summary=summary,
+            result_digest=bound_digest(run_facts(row), OPENING),
         )
         audit.append_audit(event, org_id=org_id, session=session)
 
@@ -185,8 +193,15 @@ def _write_end(
     cost = budgets.cost_of_run(run.id, session=session)
     if ended:
         summary = error_summary or f"run {status.value}, {cost:f} USD"
-        success = status is RunStatus.COMPLETED
-        event = AuditEvent(event=f"run.{status.value}", actor=actor, run_id=run.id, success=success, summary=summary)
+        facts = {"status": status.value, "error_summary": error_summary, "result_digest": digest_of(result or None)}
+        event = AuditEvent(
+            event=f"run.{status.value}",
+            actor=actor,
+            run_id=run.id,
+            success=status is RunStatus.COMPLETED,
+            summary=summary,
+            result_digest=bound_digest(facts, END),
+        )
         audit.append_audit(event, org_id=run.org_id, session=session)
     return RunResult(run_id=run.id, status=status, cost_usd=cost, result=result)
 

@@ -151,7 +151,7 @@ TAMPERINGS = {
     "DELETE FROM agent_action_votes": "it is approved with 0 votes for it and takes 1",
     "UPDATE plan_revisions SET plan = jsonb_set(plan, '{parallelism}', '1')": "its digest is not that of its plan",
     "UPDATE orchestrator_runs SET status = 'failed'": "the audit log does not say that it ended as failed",
-    "UPDATE agent_action_audit_log SET success = true WHERE step_id = 'fails'": "the row was changed",
+    "UPDATE agent_action_audit_log SET success = true, error = NULL WHERE step_id = 'fails'": "the row was changed",
 }
 
 
