@@ -53,7 +53,7 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     fails = step("fails", "fail").model_copy(update={"on_failure": OnFailure.CONTINUE})
     bench.plan(step("first", text="first"), fails, step("adds", "propose"), step("writes", "write", text="said"))
     beside = bench.run_beside()
-    wait_for(pending)
+    wait_for(pending, seconds=180)
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, note="go on")
     assert beside.end().is_completed()
     return tmp_path / FOLDER / str(only_run_id())
