@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from maos.audit import GENESIS_HASH, AuditEvent, AuditLink, content_digest, document_hash, document_of, link_hash
+from maos.bound_facts import ATTEMPT, bound_digest
 from maos.evidence import Evidence
 from maos.evidence_check import Verdict, check_evidence
 
@@ -86,6 +87,29 @@ def other_than(value: Plain) -> Plain:
         return ["something"]
     first = {"0": "1", "a": "b"}.get(value[:1], "0" if value[:1].isdigit() else "a")
     return first + value[1:]
+
+
+def of_a_paid_run() -> Plain:
+    """Return the evidence as it would be had its first attempt cost something."""
+    whole = document()
+    attempt, run = whole["invocations"][0], whole["run"]
+    before = bound_digest(attempt, ATTEMPT)
+    attempt |= {"token_cost_estimate": "0.5", "cost_usd": "0.3", "input_tokens": 1200}
+    entry = {"org_id": run["org_id"], "run_id": run["id"], "invocation_id": attempt["id"], "number": 1}
+    whole["usage_entries"] = [
+        entry | {"kind": "reserve", "amount_usd": "0.5"},
+        entry | {"kind": "settle", "amount_usd": "0.3"},
+    ]
+    whole["totals"] |= {"cost_usd": "0.3", "input_tokens": 1200}
+    previous = whole["chain"]["previous_hash"]
+    for link in whole["chain"]["links"]:
+        row = link["row"] | {"previous_hash": previous}
+        if row.get("result_digest") == before:
+            row["result_digest"] = bound_digest(attempt, ATTEMPT)
+        previous = document_hash(row)
+        link |= {"row": row, "row_hash": previous}
+    whole["chain"]["head"] = previous
+    return whole
 
 
 def among_foreign_rows(*, old: bool) -> Plain:
