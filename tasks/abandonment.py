@@ -1,5 +1,7 @@
 """Ending the attempts that a dead process left running."""
 
+from collections.abc import Iterable, Sequence
+
 from sqlmodel import Session
 
 from maos.errors import FailureKind
@@ -15,12 +17,13 @@ from tasks.catalogue import actions
 _SUMMARY = "the process that ran it ended"
 
 
-def abandon_running(run: Run, *, session: Session) -> None:
-    """End the attempts that nobody carries out any more; a call that was under way counts at its ceiling.
+def abandon_running(run: Run, *, session: Session) -> Sequence[AgentInvocation]:
+    """End the attempts that nobody carries out any more, and return them; a call under way counts at its ceiling.
 
     One whose effect may have happened is in doubt, and a person decides what to do.
     """
-    for row in invocations.running_invocations(run.id, session=session):
+    abandoned = invocations.running_invocations(run.id, session=session)
+    for row in abandoned:
         in_doubt = effects.note_abandoned(run, row.step_id, session=session)
         row.status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
         row.error_kind = None if in_doubt else FailureKind.PROCESS_DIED.value
@@ -30,7 +33,16 @@ def abandon_running(run: Run, *, session: Session) -> None:
         session.add(row)
         budgets.settle(row, session=session)
         session.flush()
-        event = "step.in_doubt" if in_doubt else "step.failed"
+    return abandoned
+
+
+def audit_abandoned(abandoned: Iterable[AgentInvocation], *, session: Session) -> None:
+    """Write the audit rows of abandoned attempts.
+
+    Apart, because the chain's lock comes last: who waits for it may hold a budget or an approval.
+    """
+    for row in abandoned:
+        event = "step.in_doubt" if row.status == InvocationStatus.IN_DOUBT else "step.failed"
         audit_attempt(row, event, risk=_risk_of(row), error=FailureKind.PROCESS_DIED, session=session)
 
 

@@ -26,7 +26,7 @@ from sql.plain_rows import run_facts
 from sql.plan_revisions import Origin
 from sql.session import org_session
 from sql.tables import OrchestratorRun, Organization
-from tasks.abandonment import abandon_running
+from tasks.abandonment import abandon_running, audit_abandoned
 from tasks.admission import admit
 from tasks.catalogue import actions, rules_digest
 from tasks.engines import engines_without_key
@@ -146,11 +146,12 @@ def retry_of(request: RunRequest) -> Retry | None:
 def wake_run(run: Run) -> Run:
     """Take a run up again in a new process: end what an earlier process left running."""
     with run_session(run) as session:
-        abandon_running(run, session=session)
+        abandoned = abandon_running(run, session=session)
         if run.status.ended:
             runs.reopen(run.id, session=session)
         else:
             runs.wake(run.id, session=session)
+        audit_abandoned(abandoned, session=session)
     return reread(run.id, run.org_id, run.epoch)
 
 
@@ -187,10 +188,11 @@ def _write_end(
     run: Run, status: RunStatus, reason: str | None, result: JsonObject, *, actor: str, session: Session
 ) -> RunResult:
     error_summary = for_clients(reason) if reason else None
-    abandon_running(run, session=session)
+    abandoned = abandon_running(run, session=session)
     ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
     approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     cost = budgets.cost_of_run(run.id, session=session)
+    audit_abandoned(abandoned, session=session)
     if ended:
         summary = error_summary or f"run {status.value}, {cost:f} USD"
         facts = {"status": status.value, "error_summary": error_summary, "result_digest": digest_of(result or None)}

@@ -7,9 +7,12 @@ import psycopg
 import pytest
 
 from maos.audit import AuditEvent
+from maos.statuses import RunStatus
 from sql.audit import append_audit, verify_chain
 from sql.session import org_session, system_session
-from tests.rows import add_run
+from tasks.ledger import find_run
+from tasks.runs import end_run
+from tests.rows import add_run, invocation
 
 
 def _append(org_id: UUID, run_id: UUID, number: int) -> None:
@@ -123,6 +126,29 @@ def test_a_chain_is_verified_while_others_write(org_id: UUID) -> None:
 
     assert [fault for _, fault in seen] == [None] * 5
     assert _verify(org_id) == (60, None)
+
+
+def test_an_attempt_whose_process_died_has_its_row(database: str, org_id: UUID) -> None:
+    run_id = add_run(org_id)
+    row = invocation(org_id, run_id, "0.5")
+    row.digest, row.rules_version, row.policy_version = "d" * 64, f"{'a' * 64}/1", 4
+    with org_session(org_id) as session:
+        session.add(row)
+    run = find_run(run_id)
+    assert run is not None
+
+    end_run(run, RunStatus.FAILED, "its process is gone")
+
+    with psycopg.connect(database) as connection:
+        said = connection.execute(
+            "SELECT event, success, error, digest, rules_version, policy_version, result_digest IS NOT NULL "
+            "FROM agent_action_audit_log ORDER BY sequence"
+        ).fetchall()
+    assert said == [
+        ("step.failed", False, "process_died", "d" * 64, f"{'a' * 64}/1", 4, True),
+        ("run.failed", False, None, None, None, None, True),
+    ]
+    assert _verify(org_id) == (2, None)
 
 
 def test_every_row_lies_in_the_partition_of_its_month(database: str, org_id: UUID) -> None:
