@@ -45,10 +45,10 @@ def write(run: str, out: Path | None, internal: bool) -> None:
     """
     from console.ids import run_id_of
     from tasks.audit_export import write_whole
-    from tasks.evidence import CLIENTS, INTERNAL, evidence_of
+    from tasks.evidence import Audience, evidence_of
 
     run_id = run_id_of(run)
-    content = evidence_of(run_id, INTERNAL if internal else CLIENTS).rendered().encode()
+    content = evidence_of(run_id, Audience.INTERNAL if internal else Audience.CLIENTS).rendered().encode()
     file = out or Path(f"evidence-{run_id}.json")
     write_whole(file, [content])
     _report(file, check_evidence(content), as_json=False)

@@ -1,8 +1,8 @@
 """Collecting the evidence of a run from the ledger and from its files."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from uuid import UUID
@@ -23,22 +23,16 @@ from sql.plain_rows import attempt_facts, plain_row, run_facts
 from sql.session import see_one_moment, system_session
 from sql.tables import OrchestratorRun, utc_now
 from tasks.files import checksum_of
-from tasks.secrecy import for_clients, without_secrets
+from tasks.secrecy import redaction
 
 P = TypeVar("P", bound=BaseModel)
 
 
-@dataclass(frozen=True)
-class Audience:
-    """For whom the evidence is."""
+class Audience(StrEnum):
+    """For whom evidence is."""
 
-    name: str
-    change: Callable[[str], str]
-    sees_vendors: bool
-
-
-CLIENTS = Audience("clients", lambda text: for_clients(text, limit=None), sees_vendors=False)
-INTERNAL = Audience("internal", without_secrets, sees_vendors=True)
+    CLIENTS = "clients"
+    INTERNAL = "internal"
 
 
 def evidence_of(run_id: UUID, audience: Audience) -> Evidence:
@@ -53,12 +47,12 @@ def evidence_of(run_id: UUID, audience: Audience) -> Evidence:
         if run is None:
             raise BadInput("run", str(run_id), "the id of a run")
         rows = _rows_of(runs.run_row(run_id, session=session), session=session)
-        if audience.sees_vendors:
+        if audience is Audience.INTERNAL:
             rows["vendor_details"] = evidence.vendor_details(run_id, session=session)
     attempts, entries = _parts(AttemptFacts, rows["invocations"]), _parts(EntryFacts, rows["usage_entries"])
     rows["totals"] = totals_of(attempts, entries).model_dump()
     rows["artifacts"] = _files(attempts, load_settings().artifact_store / run.org / str(run_id))
-    return _sealed(rows | {"org": run.org, "audience": audience.name, "issued_at": plain(utc_now())}, audience)
+    return _sealed(rows | {"org": run.org, "audience": audience.value, "issued_at": plain(utc_now())}, audience)
 
 
 def _parts(kind: type[P], rows: list[JsonObject]) -> tuple[P, ...]:
@@ -101,7 +95,10 @@ def _found(path: Path, sha256: str) -> str:
 
 
 def _sealed(document: JsonObject, audience: Audience) -> Evidence:
-    censor = Censor(audience.change)
+    hidden = redaction()
+    clients = audience is Audience.CLIENTS
+    # Kept: names of members come again and again.
+    censor = Censor(cache(partial(hidden.for_clients, limit=None) if clients else hidden.without_secrets))
     clean = censor.clean(document)
     for link, seen in zip(document["chain"]["links"], clean["chain"]["links"], strict=True):
         # A row that cannot be read as it was written still proves its place.
