@@ -97,6 +97,12 @@ class ApprovalFacts(_Bound):
     votes: tuple[VoteFacts, ...]
     _bound: ClassVar[tuple[str, ...]] = REQUEST
 
+    @property
+    def granted_by(self) -> str | None:
+        """The approval that granted it together with others, where it was not asked for by itself."""
+        granted = (self.model_extra or {}).get("granted_by")
+        return granted if isinstance(granted, str) else None
+
 
 class EffectFacts(_Part):
     """What a step has done to the world outside."""
@@ -219,8 +225,18 @@ def with_engines(plan_or_payload: JsonObject) -> JsonObject:
 
 
 def _renamed(document: JsonObject, names: dict[str, str]) -> JsonObject:
-    steps = document.get("steps")
-    if isinstance(steps, list):
-        return document | {"steps": [_renamed(step, names) if isinstance(step, dict) else step for step in steps]}
-    engine = document.get("engine")
-    return document | {"engine": names.get(engine, engine)} if isinstance(engine, str) else document
+    """Rename engines where plans and payloads name them: neither in parameters nor in any other words."""
+    changed = dict(document)
+    for name in _ENGINES & document.keys():
+        changed[name] = names.get(str(document[name]), document[name])
+    for name in _LISTS & document.keys():
+        if isinstance(parts := document[name], list):
+            changed[name] = [_renamed(part, names) if isinstance(part, dict) else part for part in parts]
+    if isinstance(payload := document.get("payload"), dict):
+        changed["payload"] = _renamed(payload, names)
+    return changed
+
+
+_ENGINES = {"engine", "engine_type"}
+# Of a plan; and what an approval of several payloads covers.
+_LISTS = {"steps", "covers"}

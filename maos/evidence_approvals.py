@@ -10,6 +10,7 @@ from maos.evidence import ApprovalFacts, Evidence, with_engines
 # By people or by time; one that was withdrawn needs no decision.
 _DECIDED = {"approved", "rejected", "expired"}
 _OPPOSITE = {"approve": "approval.rejected", "reject": "approval.approved"}
+_FOR_IT = {"approve", "edit"}
 _MAY_HAVE_RUN = {"approved", "cancelled"}
 
 
@@ -21,11 +22,22 @@ def approval_findings(evidence: Evidence) -> Iterator[Finding]:
         hidden = evidence.hides("approvals", number, "payload")
         if not hidden and digest_of(with_engines(approval.payload)) != approval.digest:
             yield Finding(place=place, reason="its digest is not that of its payload")
+        if approval.granted_by:
+            if not _is_granted(approval, evidence):
+                yield Finding(place=place, reason="the approval that is said to have granted it does not cover it")
+            continue
         if not evidence.hides("approvals", number) and not _is_as_asked(approval, own):
             yield Finding(place=place, reason="the audit log does not have its request as it is here")
         for reason in (*_decision_reasons(approval, own), *_vote_reasons(approval, own)):
             yield Finding(place=place, reason=reason)
     yield from _unapproved(evidence)
+
+
+def _is_granted(approval: ApprovalFacts, evidence: Evidence) -> bool:
+    """Say whether it is one of what somebody approved at once: that approval is checked by itself."""
+    covering = [each for each in evidence.approvals if each.id == approval.granted_by and each.status == "approved"]
+    covered = [part for each in covering for part in each.payload.get("covers", ())]
+    return approval.digest in [part.get("digest") for part in covered if isinstance(part, dict)]
 
 
 def _is_as_asked(approval: ApprovalFacts, rows: list[Document]) -> bool:
@@ -51,11 +63,10 @@ def _vote_reasons(approval: ApprovalFacts, rows: list[Document]) -> Iterator[str
             yield f"the audit log does not have the vote of {vote.voter}"
     if approval.decided_via == "system":
         return
-    against = [vote for vote in approval.votes if vote.decision == "reject"]
-    favourable = len(approval.votes) - len(against)
+    favourable = sum(vote.decision in _FOR_IT for vote in approval.votes)
     if approval.status == "approved" and favourable < approval.approvals_required:
         yield f"it is approved with {favourable} votes for it and takes {approval.approvals_required}"
-    if approval.status == "rejected" and not against:
+    if approval.status == "rejected" and favourable == len(approval.votes):
         yield "it is rejected, and nobody voted against it"
 
 

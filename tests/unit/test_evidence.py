@@ -212,6 +212,26 @@ def test_engines_stand_under_labels_and_come_back_for_their_digests() -> None:
     assert with_labels(plan)["steps"] == [{"engine": "writer", "parameters": {"engine": "claude_cli"}}]
     assert with_engines(with_labels(plan)) == plan
     assert with_engines(with_labels({"engine": "gemini_image"})) == {"engine": "gemini_image"}
+    several = {"covers": [{"engine_type": "deep_agent", "payload": {"engine": "deep_agent"}}]}
+    assert with_labels(several) == {"covers": [{"engine_type": "researcher", "payload": {"engine": "researcher"}}]}
+    assert with_engines(with_labels(several)) == several
+
+
+def test_an_approval_of_several_payloads_covers_exactly_those() -> None:
+    whole = document()
+    (asked,) = whole["approvals"]
+    covers = [{"digest": asked["digest"], "engine_type": "service", "payload": asked["payload"]}]
+    granting = asked | {"payload": {"covers": covers}, "votes": [], "id": "other", "status": "approved"}
+    whole["approvals"] = [asked | {"granted_by": "other", "votes": []}, granting]
+
+    # What is left to find fault with is the approval that grants: the audit log has none like it.
+    finding = verdict(whole).finding
+    assert finding is not None
+    assert finding.place == "approval other"
+    covers[0]["digest"] = "0" * 64
+    finding = verdict(whole).finding
+    assert finding is not None
+    assert finding.reason == "the approval that is said to have granted it does not cover it"
 
 
 def test_a_file_names_no_file_outside_of_the_folder_it_is_checked_against() -> None:
