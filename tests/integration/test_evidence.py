@@ -20,6 +20,8 @@ from tasks.services.registry import ServiceCall, internal_service
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.plans import Bench, NoteParameters, step
 
+# Each begins with a whole run.
+pytestmark = pytest.mark.timeout(600)
 FOLDER = Path("maos") / "artifacts" / "demo"
 
 
@@ -55,7 +57,8 @@ def run(bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     beside = bench.run_beside()
     wait_for(pending, seconds=180)
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, note="go on")
-    assert beside.end().is_completed()
+    ended = wait_for(lambda: beside.state, seconds=180)
+    assert ended.is_completed()
     return tmp_path / FOLDER / str(only_run_id())
 
 
