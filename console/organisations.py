@@ -20,3 +20,15 @@ def org_id_of(slug: str | None) -> UUID | None:
     if org is None:
         raise BadInput("org", slug, "the slug of an organisation that exists")
     return org.id
+
+
+def known_org_id(slug: str) -> UUID:
+    """Return the id of the organisation of this slug.
+
+    Raises:
+        BadInput: when there is no such organisation.
+    """
+    found = org_id_of(slug)
+    if found is None:
+        raise BadInput("org", slug, "the slug of an organisation that exists")
+    return found

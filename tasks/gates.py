@@ -11,6 +11,7 @@ from maos.approval_view import as_code, parameters_as_markdown
 from maos.approvals import WHOLE_PLAN, WHOLE_RUN, ApprovalKind
 from maos.audit import AuditEvent
 from maos.autonomy import stricter
+from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
@@ -21,6 +22,7 @@ from maos.runs import Run
 from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, runs
 from sql.approval_tables import AgentPendingAction
+from sql.plain_rows import approval_facts
 from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
@@ -67,6 +69,8 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
             approval_id=written.id,
             digest=row.digest,
             summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+            policy_version=ApprovalPolicy.model_validate(row.policy).version,
+            result_digest=bound_digest(approval_facts(written), REQUEST),
         )
         audit.append_audit(event, org_id=run.org_id, session=session)
 

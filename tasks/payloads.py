@@ -39,6 +39,8 @@ class Payload:
     inputs: Mapping[str, Any]
     content: JsonObject
     book: RuleBook
+    # Of the policy of approvals that it is judged by; None: no version of one is known.
+    policy_version: int | None = None
 
     @property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ On a real stack: a decision to the first instruction after its gate. On a real s
 queue of 100,000, and a hundred decided in bulk.
 """
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -84,12 +85,13 @@ def test_a_hundred_in_bulk(prefect_api: str, org_id: UUID, monkeypatch: pytest.M
     with system_session() as session:
         found = alike(read_approval(made[0]), critical=False, limit=_BULK, session=session)
     request = DecisionRequest(decision=Decision.APPROVE, reviewer=REVIEWER, via=DecisionPath.BULK)
-    begun = time.perf_counter()
+    begun, busy = time.perf_counter(), time.process_time()
     decided = _decide_all(found, request)
-    committed = time.perf_counter()
+    committed, worked = time.perf_counter(), time.process_time() - busy
     asleep = wake_all([each.run_id for each in found if each.run_id], REVIEWER)
     woken = time.perf_counter()
 
+    print(f"\nload of the machine: {os.getloadavg()[0]:.1f}; this process worked {worked:.2f} s to decide")
     assert all(isinstance(each, Approval) for each in decided.values())
     assert not asleep
     print(
