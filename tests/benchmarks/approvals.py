@@ -30,7 +30,7 @@ from tests.gates import REVIEWER
 from tests.rows import add_approval, add_run
 from tests.sleeping import sleeping_run
 
-_RUNS, _LISTS, _PENDING, _BULK = 5, 20, 100_000, 100
+_RUNS, _LISTS, _PENDING, _BULK = 3, 20, 100_000, 100
 _FILL = f"""
 INSERT INTO agent_pending_actions (org_id, run_id, step_id, action, engine_type, title, preview, payload, digest, risk,
     cost_ceiling_usd, policy, initiator_id, started_at, expires_at, status, acting_for)
