@@ -61,6 +61,12 @@ class RunRequest(BaseModel):
     retry: RetryOf | None = Field(
         default=None, title="Retry of", description="Reuse what an earlier run with the same request has finished."
     )
+    team: str | None = Field(
+        default=None,
+        title="Team",
+        description="The team that the run works for, as the organisation's policy names it.",
+        max_length=63,
+    )
 
 
 class DatasetRequest(RunRequest):

@@ -8,7 +8,7 @@ from uuid import UUID
 from prefect import task
 
 from maos.actions import JsonObject
-from maos.approval_policy import EXPIRES_AFTER, ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.approval_view import as_code, parameters_as_markdown
 from maos.approvals import WHOLE_RUN, Approval, ApprovalKind, DecisionRequest, refusal_of
 from maos.audit import AuditEvent
@@ -16,6 +16,7 @@ from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.errors import DecisionRefused
+from maos.policy import approval_policy
 from maos.risk import RiskLevel
 from maos.rules_check import policy_of
 from maos.runs import Run
@@ -94,9 +95,15 @@ def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
             title=payload.spec.title,
             preview=preview,
             payload=payload.content,
-            risk=payload.spec.risk,
+            risk=payload.risk,
             cost_ceiling_usd=step_ceiling(payload),
-            policy=policy_of(payload.book.rules, payload.step.action),
+            policy=approval_policy(
+                payload.policies,
+                payload.risk,
+                payload.facts,
+                level=payload.level,
+                approvers=policy_of(payload.book.rules, payload.step.action),
+            ),
         ),
     )
 
@@ -135,7 +142,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         policy=question.policy.model_dump(mode="json"),
         initiator_id=run.initiator,
         started_at=now,
-        expires_at=now + EXPIRES_AFTER[question.risk],
+        expires_at=now + question.policy.life_of(question.risk),
         status="pending",
         kind=question.kind,
     )

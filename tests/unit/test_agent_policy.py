@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from maos.actions import ActionSpec
 from maos.agent_limits import LONGEST_REPLY_TOKENS, Used, check_money, reply_tokens
-from maos.agent_policy import Ruling, judge, within_means
+from maos.agent_policy import Judgement, Ruling, judge, within_means
 from maos.agent_prompt import system_of, tools_of
 from maos.agent_team import Member, Team
 from maos.autonomy import AutonomyLevel
@@ -17,8 +17,10 @@ from maos.errors import LimitReached, PlanRefused
 from maos.investigation import INVESTIGATE, AgentLimits, InvestigationParameters
 from maos.plan_check import check_plan
 from maos.plans import Plan, PlanStep
+from maos.policy import Policy
 from maos.risk import RiskLevel
 from maos.rules import Rules
+from maos.runs import Run
 from tests.runs import ACTIONS, run_of, step
 
 SUPERVISED, SEMI, AUTONOMOUS = AutonomyLevel
@@ -49,6 +51,12 @@ def _member(*tools: str, autonomy: AutonomyLevel | None = None) -> Member:
     return Member("Ada", "", tools or tuple(SPECS), (), autonomy)
 
 
+def judged(
+    run: Run, action: str, caller: Member | None = None, *, policy: Policy | None = None, **arguments: object
+) -> Judgement:
+    return judge(run, caller or _member(), action, SPECS, arguments=arguments, policy=policy or Policy(autonomy=AUTONOMOUS))
+
+
 @pytest.mark.parametrize(
     ("run", "agent", "action", "ruling"),
     [
@@ -73,7 +81,7 @@ def _member(*tools: str, autonomy: AutonomyLevel | None = None) -> Member:
 def test_a_call_runs_becomes_a_step_or_is_refused(
     run: AutonomyLevel, agent: AutonomyLevel | None, action: str, ruling: Ruling
 ) -> None:
-    judgement = judge(run_of(step("a"), autonomy=run), _member(autonomy=agent), action, SPECS)
+    judgement = judged(run_of(step("a"), autonomy=run), action, _member(autonomy=agent))
 
     assert judgement.ruling is ruling
     assert bool(judgement.reason) is (ruling is Ruling.REFUSE)
@@ -82,13 +90,13 @@ def test_a_call_runs_becomes_a_step_or_is_refused(
 def test_what_only_reads_runs_unasked_where_the_organisation_says_so() -> None:
     run = run_of(step("a"), autonomy=SUPERVISED)
 
-    assert judge(run, _member(), "look", SPECS).ruling is Ruling.STEP
+    assert judged(run, "look").ruling is Ruling.STEP
     exempt = run.model_copy(update={"read_only_exempt": True})
-    assert judge(exempt, _member(), "look", SPECS).ruling is Ruling.RUN
+    assert judged(exempt, "look").ruling is Ruling.RUN
 
 
 def test_an_action_that_is_not_its_own_is_refused() -> None:
-    judgement = judge(run_of(step("a")), _member("medium", "low"), "high", SPECS)
+    judgement = judged(run_of(step("a")), "high", _member("medium", "low"))
 
     assert judgement.reason == "'high' is no action that you may use; yours are: low, medium"
 

@@ -10,6 +10,7 @@ from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
 from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Agent, Plan, PlanStep
+from maos.policy import Policy, PolicyBook
 from maos.risk import RiskLevel
 from maos.rules import Rules
 from maos.writing import LONGEST_FAULTS_BYTES, Prompt, longest_form, rewritten
@@ -42,7 +43,8 @@ def step(name: str, *after: str, action: str = "low", phase: str | None = None) 
 
 
 def asking(autonomy: AutonomyLevel, *, exempt: bool = False) -> Asking:
-    return Asking(autonomy=autonomy, read_only_exempt=exempt, initiator="author@demo.example", rules=Rules())
+    policies = PolicyBook(policy=Policy(read_only_exempt=exempt))
+    return Asking(autonomy=autonomy, initiator="author@demo.example", rules=Rules(), policies=policies)
 
 
 @pytest.mark.parametrize(
