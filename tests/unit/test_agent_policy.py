@@ -54,7 +54,9 @@ def _member(*tools: str, autonomy: AutonomyLevel | None = None) -> Member:
 def judged(
     run: Run, action: str, caller: Member | None = None, *, policy: Policy | None = None, **arguments: object
 ) -> Judgement:
-    return judge(run, caller or _member(), action, SPECS, arguments=arguments, policy=policy or Policy(autonomy=AUTONOMOUS))
+    return judge(
+        run, caller or _member(), action, SPECS, arguments=arguments, policy=policy or Policy(autonomy=AUTONOMOUS)
+    )
 
 
 @pytest.mark.parametrize(
