@@ -12,6 +12,7 @@ from prefect.states import Cancelled, Completed
 
 from flows.approvals import read_answer, wait_for_decisions, wait_while_held
 from flows.drifts import settle_drift
+from flows.plan_approvals import settle_plan
 from maos.errors import (
     ApprovalInvalid,
     EngineFailure,
@@ -31,12 +32,12 @@ from maos.rules_check import overdue, tightened_actions
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
 from tasks.admission import admit
-from tasks.approvals import open_gate, void_approval
 from tasks.artifacts import label_run, show_costs
 from tasks.catalogue import actions
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import plan_of
 from tasks.failures import settle_failure
+from tasks.gates import open_gate, void_approval
 from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
 from tasks.logs import guard
@@ -81,9 +82,12 @@ def _conduct(entrypoint: str, request: RunRequest) -> End:
         if known is None:
             label_run(run)
             show_plan(run, rule_book(run.org_id).rules, policy_book(run.org_id))
-            return execute_plan(run)
-        run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
-        run, refusal = settle_drift(run)
+        else:
+            run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
+            run, refusal = settle_drift(run)
+            if refusal:
+                return _end(run, refusal)
+        run, refusal = settle_plan(run)
         return _end(run, refusal) if refusal else execute_plan(run)
 
 

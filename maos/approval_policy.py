@@ -41,10 +41,14 @@ class Group(_Value):
         return bool(roles & self.roles) and (self.users is None or email in self.users)
 
     @property
+    def who(self) -> str:
+        """Who belongs to it."""
+        return listed(self.users if self.users is not None else self.roles)
+
+    @property
     def in_words(self) -> str:
         """Whom it takes."""
-        who = listed(self.users if self.users is not None else self.roles)
-        return f"{self.needed} of {who}" if self.needed > 1 else who
+        return f"{self.needed} of {self.who}" if self.needed > 1 else self.who
 
 
 class Stage(_Value):

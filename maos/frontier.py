@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
+from maos.approval_policy import ExpiryOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.errors import is_retryable
@@ -120,10 +121,14 @@ class _View:
         approval = self.ledger.approvals.get(step.id)
         if step.id in self.ledger.finished or approval is None or approval.status not in _REFUSED:
             return None
-        if approval.status is ApprovalStatus.EXPIRED:
-            return f"the approval of step {step.id!r} expired undecided"
-        note = f": {approval.note}" if approval.note else ""
-        return f"step {step.id!r} was rejected by {approval.decided_by}{note}"
+        return approval.refusal_in_words
+
+    def stops_run(self, step: PlanStep) -> bool:
+        """Say whether the refusal of a step ends the run, instead of leaving out what needs it."""
+        approval = self.ledger.approvals.get(step.id)
+        silent = approval is not None and approval.status is ApprovalStatus.EXPIRED
+        skips = silent and approval is not None and approval.policy.on_expiry is ExpiryOutcome.SKIP
+        return step.on_reject is OnReject.STOP and not skips
 
     def is_satisfied(self, name: str) -> bool:
         if name in self.ledger.finished:
@@ -189,7 +194,7 @@ def _stopped(view: _View, busy: Set[str]) -> Move | None:
         if step.on_failure is OnFailure.FAIL and view.has_failed(step):
             return Move(end=RunStatus.FAILED, reason=_failure(view, step))
     for step in steps:
-        if step.on_reject is OnReject.STOP and (refusal := view.refusal(step)):
+        if view.stops_run(step) and (refusal := view.refusal(step)):
             return Move(end=RunStatus.CANCELLED, reason=refusal)
     return None
 

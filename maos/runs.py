@@ -47,6 +47,7 @@ class Run(BaseModel):
     gate_round: int
     gate_kind: GateKind
     gate_refusal: str | None
+    gate_shown: Mapping[str, str] = Field(default_factory=dict, description="Digests that its form shows, by approval.")
     held_by: str | None
     epoch: int = Field(description="Counts the processes that took the run up; writes of an older one are refused.")
     parent_run_id: UUID | None

@@ -23,6 +23,21 @@ def find_run(run_id: UUID, *, session: Session) -> Run | None:
     return _run_of(*found) if found else None
 
 
+def initiators_before(run_id: UUID, *, session: Session) -> list[str]:
+    """Return who has started the runs that a run takes up: nobody approves what is done on their behalf."""
+    found: set[str] = set()
+    above = _parent_of(run_id, session=session)
+    while above:
+        row = session.exec(select(OrchestratorRun).where(OrchestratorRun.id == above)).one()
+        found.add(row.initiator_id)
+        above = row.parent_run_id
+    return sorted(found)
+
+
+def _parent_of(run_id: UUID, *, session: Session) -> UUID | None:
+    return session.exec(select(OrchestratorRun.parent_run_id).where(OrchestratorRun.id == run_id)).first()
+
+
 def open_runs(*, session: Session) -> list[Run]:
     """Return every run that has no end, the oldest first."""
     statement = (
@@ -64,11 +79,16 @@ def wake(run_id: UUID, *, session: Session) -> None:
     _update(run_id, session=session, status=RunStatus.EXECUTING, waited_seconds=_waited_until_now(), paused_at=None)
 
 
-def pause(run_id: UUID, gate_kind: GateKind, *, session: Session) -> None:
-    """Note that a run waits, since when, and what its form shows."""
+def pause(run_id: UUID, gate_kind: GateKind, *, shown: JsonObject | None, session: Session) -> None:
+    """Note that a run waits, since when, and what its form shows.
+
+    Args:
+        shown: digest of each payload, by approval; empty: what was noted before stays.
+    """
     # A process that comes by again to read the answer finds it waiting already.
     since = func.coalesce(OrchestratorRun.paused_at, utc_now())
-    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind, paused_at=since)
+    noted = {} if shown is None else {"gate_shown": shown}
+    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind, paused_at=since, **noted)
 
 
 def _waited_until_now() -> ColumnElement[float]:

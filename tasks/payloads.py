@@ -24,8 +24,11 @@ from maos.risk_facts import facts_of, risk_of
 from maos.rules import RuleBook
 from maos.rules_check import step_faults, tightened_actions
 from maos.runs import Run
+from sql import approvals
+from sql.session import org_session
 from tasks.catalogue import actions, rules_digest
 from tasks.ledger import outputs_of
+from tasks.outages import outlasting
 from tasks.policies import policy_book
 from tasks.rules import rule_book
 from tasks.secrecy import let_out
@@ -75,8 +78,11 @@ class Payload:
         return self.step.timeout_seconds or self.spec.timeout_seconds
 
 
-def payload_of(run: Run, step_id: str) -> Payload:
+def payload_of(run: Run, step_id: str, *, edited: JsonObject | None = None) -> Payload:
     """Bind a step's inputs from the ledger, check them, and complete its parameters by the action's schema.
+
+    Args:
+        edited: parameters to put in the place of its own; empty: those of a reviewer's edit, where there is one.
 
     Raises:
         InputMismatch: when what it reads does not fit what it needs.
@@ -88,7 +94,7 @@ def payload_of(run: Run, step_id: str) -> Payload:
     if spec is None:
         raise RuleBroken(step_id, [f"nobody knows the action {step.action!r} any more"])
     inputs = _inputs_of(run, step, spec)
-    parameters = _parameters_of(step, spec, inputs)
+    parameters = _parameters_of(step, spec, inputs, edited or _edited(run, step_id))
     if faults := step_faults(book.rules, spec, parameters):
         raise RuleBroken(step_id, faults)
     if spec.effect:
@@ -125,9 +131,18 @@ def _inputs_of(run: Run, step: PlanStep, spec: ActionSpec) -> dict[str, Any]:
     return inputs
 
 
-def _parameters_of(step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any]) -> JsonObject:
-    # What an agent writes is taken by the letter: nothing in it is a template.
-    given = step.parameters if step.called_by else rendered(step.parameters, spec.parameters, inputs)
+@outlasting
+def _edited(run: Run, step_id: str) -> JsonObject | None:
+    with org_session(run.org_id) as session:
+        return approvals.edited_parameters(run.id, step_id, session=session)
+
+
+def _parameters_of(
+    step: PlanStep, spec: ActionSpec, inputs: Mapping[str, Any], edited: JsonObject | None
+) -> JsonObject:
+    # What an agent or a reviewer writes is taken by the letter: nothing in it is a template.
+    by_letter = edited or (step.parameters if step.called_by else None)
+    given = rendered(step.parameters, spec.parameters, inputs) if by_letter is None else by_letter
     try:
         return spec.parameters.model_validate(given).model_dump(mode="json")
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """Opening a run in the ledger, taking it up again, and giving it its end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from maos.actions import JsonObject
+from maos.approvals import Approval
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
 from maos.errors import LeaseLost, PlanRefused
@@ -147,10 +149,12 @@ def wake_run(run: Run) -> Run:
 
 
 @outlasting
-def pause_run(run: Run, gate_kind: GateKind) -> None:
+def pause_run(run: Run, gate_kind: GateKind, waiting: Iterable[Approval] = ()) -> None:
     """Note that the run waits for a person, and what its form shows."""
+    # Whoever comes by again to read the answer must not take what waits now for what was shown then.
+    shown = None if run.status is RunStatus.PAUSED else {str(each.id): each.digest for each in waiting}
     with run_session(run) as session:
-        runs.pause(run.id, gate_kind, session=session)
+        runs.pause(run.id, gate_kind, shown=shown, session=session)
 
 
 @task(task_run_name="close-run", **LEDGER_OPTIONS)
