@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from maos.actions import ActionSpec
+from maos.actions import ActionSpec, AmountField
 from maos.agent_limits import LONGEST_REPLY_TOKENS, Used, check_money, reply_tokens
 from maos.agent_policy import Judgement, Ruling, judge, within_means
 from maos.agent_prompt import system_of, tools_of
@@ -18,7 +18,7 @@ from maos.investigation import INVESTIGATE, AgentLimits, InvestigationParameters
 from maos.plan_check import check_plan
 from maos.plans import Plan, PlanStep
 from maos.policy import Policy
-from maos.risk import RiskLevel
+from maos.risk import Amount, RiskLevel, RiskRule
 from maos.rules import Rules
 from maos.runs import Run
 from tests.runs import ACTIONS, run_of, step
@@ -28,6 +28,11 @@ SUPERVISED, SEMI, AUTONOMOUS = AutonomyLevel
 
 class _Parameters(BaseModel):
     text: str = ""
+
+
+class _Payment(BaseModel):
+    sum: Decimal = Decimal(1)
+    money: str = "EUR"
 
 
 def _spec(name: str, **facts: object) -> ActionSpec:
@@ -43,6 +48,7 @@ SPECS = {
     "ask": _spec("ask", always_asks=True),
     "look": _spec("look", read_only=True),
     "draw": _spec("draw", engine=EngineType.GEMINI_IMAGE),
+    "pay": _spec("pay", parameters=_Payment, amount=AmountField(amount="sum", currency="money")),
     INVESTIGATE.name: INVESTIGATE,
 }
 
@@ -239,3 +245,28 @@ def test_the_house_rules_are_part_of_what_an_agent_is_told() -> None:
 def test_unknown_fields_of_limits_are_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         AgentLimits.model_validate({"hours": 3})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ruling"),
+    [
+        ({"sum": "5"}, Ruling.RUN),
+        ({"sum": "1001"}, Ruling.STEP),
+        # The default counts where nothing is given, and what cannot be read counts as critical.
+        ({}, Ruling.RUN),
+        ({"sum": "1", "money": "shells"}, Ruling.STEP),
+    ],
+)
+def test_a_call_is_judged_by_the_risk_that_its_arguments_raise_it_to(
+    arguments: dict[str, object], ruling: Ruling
+) -> None:
+    over = RiskRule(raise_to=RiskLevel.CRITICAL, amount_over=Amount(amount=Decimal(1000), currency="EUR"))
+    policy = Policy(autonomy=AUTONOMOUS, risk_rules=(over,))
+
+    assert judged(run_of(step("a"), autonomy=AUTONOMOUS), "pay", policy=policy, **arguments).ruling is ruling
+
+
+def test_a_policy_that_is_stricter_by_now_holds_for_calls() -> None:
+    run = run_of(step("a"), autonomy=AUTONOMOUS)
+
+    assert judged(run, "high", policy=Policy(autonomy=SUPERVISED)).ruling is Ruling.STEP
