@@ -76,7 +76,7 @@ class Chaos:
             | {
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_API_AUTH_STRING": str(PREFECT_API_AUTH_STRING.value()),
-                "PREFECT_API_SSL_CERT_FILE": str(PREFECT_API_SSL_CERT_FILE.value()),
+                "PREFECT_API_SSL_CERT_FILE": PREFECT_API_SSL_CERT_FILE.value() or "",
                 "CHAOS_HOOK": self._hooks["hook"].url,
                 "CHAOS_KEYED_HOOK": self._hooks["keyed"].url,
                 "CHAOS_LOG": str(self._folder / "chaos.log"),

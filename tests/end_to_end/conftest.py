@@ -37,7 +37,7 @@ class Maos:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
             cwd=ROOT,
         )
         assert expect is None or done.returncode == expect, (
@@ -54,7 +54,7 @@ class Maos:
         """Run a listing; return its rows."""
         return json.loads(self.run(*arguments, "--json"))
 
-    def shown(self, run_id: str, when: str, seconds: float = 60) -> dict[str, Any]:
+    def shown(self, run_id: str, when: str, seconds: float = 120) -> dict[str, Any]:
         """Return what is shown of a run once its row is so; until then the database is asked, which costs little."""
         asked = f"SELECT 1 FROM orchestrator_runs WHERE id = '{run_id}' AND {when}"
         wait_for(lambda: self.rows(asked), seconds)
@@ -101,7 +101,7 @@ class Maos:
         return kept | {"MAOS_HOME": str(self.home), "COLUMNS": "200"}
 
 
-def wait_for(find: Callable[[], T | None], seconds: float = 60) -> T:
+def wait_for(find: Callable[[], T | None], seconds: float = 120) -> T:
     """Wait until there is something to find."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

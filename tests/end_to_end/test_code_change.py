@@ -30,7 +30,7 @@ class Copied(Maos):
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
             cwd=self.project,
         )
         assert expect is None or done.returncode == expect, done.stdout + done.stderr
