@@ -39,8 +39,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One more than there are processors: the process with the end-to-end tests waits for their stack most of the time.
+test: PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 FIGURES := $(CURDIR)/.venv/reliability.json
 chaos: export RELIABILITY_FIGURES := $(FIGURES)

@@ -57,6 +57,7 @@ for command in (show, approve, reject, edit, respond, request_changes, bulk):
 
 @approvals.command("list")
 @click.option("--org", help="Only this organisation's.")
+@click.option("--team", help="Only of runs of this team.")
 @click.option("--risk", type=click.Choice([risk.value for risk in RiskLevel]), help="Only of this risk.")
 @click.option("--entrypoint", help="Only of runs of this entrypoint.")
 @click.option("--expiring-within", type=Duration(), metavar="SPAN", help="Only what expires so soon: 30m, 2h, 1d.")
@@ -72,6 +73,7 @@ for command in (show, approve, reject, edit, respond, request_changes, bulk):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(
     org: str | None,
+    team: str | None,
     risk: str | None,
     entrypoint: str | None,
     expiring_within: timedelta | None,
@@ -92,6 +94,7 @@ def list_(
         org_id=org_id_of(org),
         status=None if status == "all" else ApprovalStatus(status),
         risk=RiskLevel(risk) if risk else None,
+        team=team,
         entrypoint=_entrypoint(entrypoint),
         expiring_within=expiring_within,
     )

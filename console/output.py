@@ -21,6 +21,8 @@ _COLOURS = {
     "pending": "yellow",
     "running": "cyan",
     "executing": "cyan",
+    "runs": "green",
+    "waits": "yellow",
     "high": "dark_orange",
     "critical": "red",
 }

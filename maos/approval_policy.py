@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.mail_addresses import MailAddress
 from maos.risk import RiskLevel
 
 
@@ -32,7 +33,7 @@ class Group(_Value):
     """People of whom a stage needs some: those with one of the roles and, where people are named, only they."""
 
     roles: frozenset[DecidingRole] = frozenset(DecidingRole)
-    users: frozenset[str] | None = None
+    users: frozenset[MailAddress] | None = None
     needed: int = Field(default=1, ge=1, le=20, description="How many of them have to approve.")
 
     def includes(self, email: str, roles: Set[str]) -> bool:
@@ -95,6 +96,11 @@ class ApprovalPolicy(BaseModel):
     def life_of(self, risk: RiskLevel) -> timedelta:
         """Return how long each stage stays open."""
         return self.expires_after or EXPIRES_AFTER[risk]
+
+    @property
+    def approvals_needed(self) -> int:
+        """How many people have to approve, all stages together."""
+        return sum(group.needed for stage in self.stages for group in stage.groups)
 
     @property
     def in_words(self) -> str:

@@ -36,6 +36,7 @@ class QueueFilter(BaseModel):
     org_id: UUID | None = None
     status: ApprovalStatus | None = None
     risk: RiskLevel | None = None
+    team: str | None = None
     entrypoint: str | None = None
     expiring_within: timedelta | None = None
 
@@ -88,6 +89,8 @@ def _conditions(wanted: QueueFilter) -> Iterator[ColumnElement[bool]]:
         yield col(AgentPendingAction.org_id) == wanted.org_id
     if wanted.risk:
         yield _URGENCY.bool_op("=")(literal_column(str(len(RiskLevel) - 1 - wanted.risk.rank)))
+    if wanted.team:
+        yield col(OrchestratorRun.team) == wanted.team
     if wanted.entrypoint:
         yield col(OrchestratorRun.entrypoint) == wanted.entrypoint
     if wanted.expiring_within is not None:

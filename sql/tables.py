@@ -90,6 +90,7 @@ class OrchestratorRun(SQLModel, table=True):
     pins: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     parent_run_id: UUID | None = None
     budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
+    team: str | None = Field(default=None, sa_type=Text)
     # None as SQL NULL: JSONB would otherwise store the JSON value null.
     result: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     error_summary: str | None = Field(default=None, sa_type=Text)

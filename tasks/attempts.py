@@ -104,7 +104,7 @@ class Attempt:
                 approval_id=approval.id if approval else None,
                 digest=self._payload.digest,
                 rules_version=self._payload.book.version,
-                policy_version=self._payload.policy_version,
+                policy_version=self._payload.policies.version,
                 task_run_id=self._task_run_id,
                 rehearsal=run.rehearsal,
                 input_summary=for_clients(_inputs_in_words(self._payload)),
@@ -152,7 +152,7 @@ class Attempt:
             row.output_summary = for_clients(progress.summary)
             row.artifacts = [artifact.model_dump(mode="json") for artifact in progress.artifacts]
             self._end(row, InvocationStatus.PENDING, session=session)
-            audit_attempt(row, "step.went_on", risk=self._payload.spec.risk, session=session)
+            audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
 
     @outlasting
     def _write_outcome(self, outcome: StepOutcome) -> None:
@@ -168,7 +168,7 @@ class Attempt:
             row.artifacts = [artifact.model_dump(mode="json") for artifact in outcome.artifacts]
             self._end(row, InvocationStatus.COMPLETED, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
-            audit_attempt(row, "step.completed", risk=payload.spec.risk, session=session)
+            audit_attempt(row, "step.completed", risk=payload.risk, session=session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -194,7 +194,7 @@ class Attempt:
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
-            audit_attempt(row, event, risk=self._payload.spec.risk, error=kind_of(error), session=session)
+            audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
         return in_doubt
 
     def _running_row(self, session: Session) -> AgentInvocation | None:
@@ -232,13 +232,16 @@ class Attempt:
 
 def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
     in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    if not payload.guarded and not in_doubt:
-        return None
     approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
+    # What a person was asked about takes their approval, whatever has become of its risk.
+    if not (payload.guarded or in_doubt or (approval and approval.kind is ApprovalKind.ACTION)):
+        return None
     if approval is None or approval.status is not ApprovalStatus.APPROVED:
         raise ApprovalInvalid(payload.step.id, "nobody has approved it")
     if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
         raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
+    if payload.risk.rank > approval.risk.rank:
+        raise ApprovalInvalid(payload.step.id, f"it was approved as {approval.risk}, and is {payload.risk} by now")
     if not approvals.consume(approval.id, payload.digest, session=session):
         raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
     return approval

@@ -10,13 +10,12 @@ from maos.approval_policy import ApprovalPolicy
 from maos.approval_view import as_code, parameters_as_markdown
 from maos.approvals import WHOLE_PLAN, WHOLE_RUN, ApprovalKind
 from maos.audit import AuditEvent
-from maos.autonomy import stricter
 from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
-from maos.policy import PolicyBook, approval_policy
-from maos.risk import RiskFacts, RiskLevel
+from maos.policy import approval_policy
+from maos.risk import RiskLevel
 from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
@@ -90,9 +89,8 @@ def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
 
 def asked_policy(payload: Payload) -> ApprovalPolicy:
     """Return the policy under which a step is asked about now."""
-    level = stricter(payload.run.autonomy, payload.step.autonomy or payload.run.autonomy)
     approvers = policy_of(payload.book.rules, payload.step.action)
-    return approval_policy(PolicyBook(), payload.spec.risk, RiskFacts(), level=level, approvers=approvers)
+    return approval_policy(payload.policies, payload.risk, payload.facts, level=payload.level, approvers=approvers)
 
 
 def question_of(payload: Payload) -> "Question":
@@ -105,7 +103,7 @@ def question_of(payload: Payload) -> "Question":
         title=payload.spec.title,
         preview=preview_of(payload),
         payload=payload.content,
-        risk=payload.spec.risk,
+        risk=payload.risk,
         cost_ceiling_usd=step_ceiling(payload),
         policy=asked_policy(payload),
         caller=call.step if call else None,
@@ -148,6 +146,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         initiator_id=run.initiator,
         started_at=now,
         expires_at=now + question.policy.life_of(question.risk),
+        approvals_required=question.policy.approvals_needed,
         outcome_on_expiry=question.policy.on_expiry,
         status="pending",
         caller=question.caller,

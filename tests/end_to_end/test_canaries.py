@@ -23,7 +23,7 @@ from maos.secret_patterns import forms_of
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import ENTRYPOINTS
 from tests.canary_process import STEPS
-from tests.end_to_end.conftest import ROOT, Maos, wait_for
+from tests.end_to_end.conftest import ROOT, Maos
 from tests.gemini_server import GeminiServer
 from tests.mail_receiver import MailReceiver
 from tests.messages_server import MessagesServer
@@ -94,7 +94,7 @@ def _report(stage: Stage) -> None:
     stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
     stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
     stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
-    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed", seconds=120)
+    stage.maos.shown(run_id, "status = 'completed'", seconds=120)
 
 
 # Each entrypoint, driven until its engines have said what they should not.

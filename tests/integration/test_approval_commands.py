@@ -76,13 +76,14 @@ def test_the_riskiest_come_first_then_the_oldest_page_by_page(org_id: UUID) -> N
     assert "--after" in said("list", "--limit", "2")
 
 
-def test_a_list_is_narrowed_by_organisation_risk_entrypoint_and_expiry(org_id: UUID) -> None:
+def test_a_list_is_narrowed_by_organisation_team_risk_entrypoint_and_expiry(org_id: UUID) -> None:
     with system_session() as session:
         other = ensure_organization("other", "Other", session=session)
     soon = datetime.now(UTC) + timedelta(minutes=30)
-    add(org_id, "later", expires_at=soon + timedelta(hours=9))
+    later = soon + timedelta(hours=9)
+    add_approval(org_id, add_run(org_id, team="sales"), step_id="later", expires_at=later)
     add(org_id, "soon", risk="low", expires_at=soon)
-    add(other, "elsewhere", expires_at=soon + timedelta(hours=9))
+    add(other, "elsewhere", expires_at=later)
     done = add(org_id, "done")
     rows_after = (
         f"UPDATE agent_pending_actions SET status = 'cancelled', decided_at = now() WHERE id = '{done}' RETURNING 1"
@@ -92,6 +93,7 @@ def test_a_list_is_narrowed_by_organisation_risk_entrypoint_and_expiry(org_id: U
     assert listed("--org", "demo") == ["later", "soon"]
     assert listed("--org", "other") == ["elsewhere"]
     assert listed("--risk", "low") == ["soon"]
+    assert listed("--team", "sales") == ["later"]
     assert listed("--expiring-within", "2h") == ["soon"]
     assert listed("--status", "cancelled") == ["done"]
     assert set(listed("--status", "all")) == {"later", "soon", "elsewhere", "done"}

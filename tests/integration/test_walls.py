@@ -15,6 +15,7 @@ _APPEND_ONLY = (
     "agent_action_audit_log",
     "agent_action_votes",
     "invocation_vendor_details",
+    "organization_policies",
     "organization_rules",
     "usage_entries",
 )
