@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("console.runs:runs", "List and show runs."),
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
+    "learning": ("console.learning:learning", "Show what decisions teach; propose, withdraw and roll back."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),

@@ -1,9 +1,10 @@
 """Organisations as people name them."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from maos.errors import BadInput
-from sql.organizations import find_organization
+from sql.organizations import active_organizations, find_organization
 from sql.session import system_session
 
 
@@ -20,3 +21,16 @@ def org_id_of(slug: str | None) -> UUID | None:
     if org is None:
         raise BadInput("org", slug, "the slug of an organisation that exists")
     return org.id
+
+
+def organisations(slug: str | None) -> Sequence[tuple[UUID, str]]:
+    """Return id and slug of the organisation of this slug, or of every active one.
+
+    Raises:
+        BadInput: when there is no such organisation.
+    """
+    org_id = org_id_of(slug)
+    if slug and org_id:
+        return [(org_id, slug)]
+    with system_session() as session:
+        return active_organizations(session=session)
