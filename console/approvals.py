@@ -8,7 +8,8 @@ from console.ids import approval_id_of
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
 from console.prefect_api import resume
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, Decision, DecisionPath
+from maos.decisions import DecisionRequest
 from maos.errors import BadInput, DecisionRefused, StackError
 from maos.statuses import ApprovalStatus
 from sql.approvals import approval_row, find_approval, list_approvals
@@ -154,7 +155,7 @@ def _mend_run_of(approval_id: UUID) -> None:
     # A run that is cancelled while it is suspended has no process that could tell its ledger.
     with system_session() as session:
         approval = find_approval(approval_id, session=session)
-    run = find_run(approval.run_id) if approval else None
+    run = find_run(approval.run_id) if approval and approval.run_id else None
     if run and not run.status.ended:
         reconcile_run(run)
 
@@ -168,6 +169,8 @@ def _wake_if_decided_before(approval_id: UUID, reviewer: str) -> None:
 
 
 def _resume(approval: Approval, reviewer: str) -> bool:
+    if approval.run_id is None:
+        return True
     return resume(approval.run_id, reviewer, picked_up=lambda: _is_consumed(approval.id))
 
 

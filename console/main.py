@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from console.prefect_environment import point_prefect_at_server
-from maos.errors import BadInput, MaosError, PlanRefused, RulesRefused
+from maos.errors import BadInput, MaosError, PlanRefused, PolicyRefused, RulesRefused
 from tasks.logs import guard
 from tasks.secrecy import keeper
 
@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "learning": ("console.learning:learning", "Show what decisions teach; propose, withdraw and roll back."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
+    "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
@@ -83,7 +84,7 @@ def main() -> None:
         sys.exit(_BAD_INPUT)
     except click.ClickException as error:
         _complain(error.format_message(), _BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
-    except (BadInput, PlanRefused, RulesRefused) as error:
+    except (BadInput, PlanRefused, PolicyRefused, RulesRefused) as error:
         if debug:
             raise
         _complain(str(error), _BAD_INPUT)

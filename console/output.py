@@ -18,6 +18,8 @@ _COLOURS = {
     "pending": "yellow",
     "running": "cyan",
     "executing": "cyan",
+    "runs": "green",
+    "waits": "yellow",
     "high": "dark_orange",
     "critical": "red",
 }

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.mail_addresses import MailAddress
 from maos.risk import RiskLevel
 
 
@@ -32,7 +33,7 @@ class Group(_Value):
     """People of whom a stage needs some: those with one of the roles and, where people are named, only they."""
 
     roles: frozenset[DecidingRole] = frozenset(DecidingRole)
-    users: frozenset[str] | None = None
+    users: frozenset[MailAddress] | None = None
     needed: int = Field(default=1, ge=1, le=20, description="How many of them have to approve.")
 
     def includes(self, email: str, roles: Set[str]) -> bool:
@@ -40,10 +41,14 @@ class Group(_Value):
         return bool(roles & self.roles) and (self.users is None or email in self.users)
 
     @property
+    def who(self) -> str:
+        """Who belongs to it."""
+        return listed(self.users if self.users is not None else self.roles)
+
+    @property
     def in_words(self) -> str:
         """Whom it takes."""
-        who = listed(self.users if self.users is not None else self.roles)
-        return f"{self.needed} of {who}" if self.needed > 1 else who
+        return f"{self.needed} of {self.who}" if self.needed > 1 else self.who
 
 
 class Stage(_Value):

@@ -1,6 +1,7 @@
 """What a reviewer reads of an approval, in Markdown: everything that came from elsewhere is inert."""
 
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from maos.actions import JsonObject
 from maos.approvals import Approval
@@ -21,7 +22,7 @@ def as_code(text: str) -> str:
 
 
 def approvals_as_markdown(
-    approvals: Sequence[Approval], *, refusal: str | None, votes: Mapping[object, Sequence[Vote]] | None = None
+    approvals: Sequence[Approval], *, refusal: str | None, votes: Mapping[UUID, Sequence[Vote]] | None = None
 ) -> str:
     """Return what a reviewer reads above the form: why the last answer was refused, then each open action.
 

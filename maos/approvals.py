@@ -1,7 +1,7 @@
-"""The rules of approvals: what is asked, what a decision may be, and what it must satisfy."""
+"""Approvals: what is asked, what may be decided about it, and what exactly is approved."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -9,17 +9,13 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
-from maos.approval_policy import ApprovalPolicy, listed
+from maos.approval_policy import ApprovalPolicy
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.plans import PlanStep
 from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
-from maos.votes import Vote, seat_of
-
-NOTE_LIMIT = 2000
-MOST_ROUNDS_OF_CHANGES = 3
 
 
 class Decision(StrEnum):
@@ -35,6 +31,11 @@ class Decision(StrEnum):
     def approves(self) -> bool:
         """Whether the action runs: as it was shown, or as the reviewer has edited it."""
         return self in {Decision.APPROVE, Decision.EDIT}
+
+    @property
+    def ends_at_once(self) -> bool:
+        """Whether it takes no further votes: the action does not run, and its agent is told something else."""
+        return self in {Decision.RESPOND, Decision.REQUEST_CHANGES}
 
 
 class DecisionPath(StrEnum):
@@ -73,8 +74,16 @@ _CHOICES: dict[ApprovalKind, tuple[str, ...]] = {
     ApprovalKind.NEEDS_DECISION: tuple(VersionChoice),
 }
 
-# The step of a decision that concerns the run as a whole: no step can be called so.
+# The steps of decisions that concern the run, or its plan, as a whole: no step can be called so.
 WHOLE_RUN = "(run)"
+WHOLE_PLAN = "(plan)"
+
+
+_REFUSED_BY = {
+    Decision.REJECT: "rejected by",
+    Decision.RESPOND: "not run, but answered by",
+    Decision.REQUEST_CHANGES: "sent back for changes by",
+}
 
 
 class Approval(BaseModel):
@@ -98,7 +107,7 @@ class Approval(BaseModel):
     policy: ApprovalPolicy
     initiator: str
     acting_for: frozenset[str] = Field(default=frozenset(), description="On whose behalf it is asked, besides.")
-    agent: str | None = Field(default=None, description="The agent that waits for the answer of its call.")
+    caller: str | None = Field(default=None, description="The step whose agent waits for the answer.")
     started_at: datetime
     expires_at: datetime
     status: ApprovalStatus
@@ -126,72 +135,25 @@ class Approval(BaseModel):
         """What may be decided about it."""
         if self.kind is not ApprovalKind.ACTION:
             return (Decision.APPROVE, Decision.REJECT)
-        return tuple(Decision) if self.agent else (Decision.APPROVE, Decision.REJECT, Decision.EDIT)
+        return tuple(Decision) if self.caller else (Decision.APPROVE, Decision.REJECT, Decision.EDIT)
+
+    @property
+    def longest_rest(self) -> timedelta:
+        """How much longer than until its present end it can stay open, at most: every stage once more, escalated."""
+        return self.policy.life_of(self.risk) * 2 * len(self.policy.stages)
+
+    @property
+    def refusal_in_words(self) -> str:
+        """Who refused it and why, where somebody did."""
+        if self.status is ApprovalStatus.EXPIRED:
+            return f"the approval of step {self.step_id!r} expired undecided"
+        note = f": {self.note}" if self.note else ""
+        return f"step {self.step_id!r} was {_REFUSED_BY[self.decision or Decision.REJECT]} {self.decided_by}{note}"
 
     @property
     def runs_edited(self) -> JsonObject | None:
         """The parameters that a reviewer has put in the place of the plan's, as long as they can count."""
         return self.edited if self.status in {ApprovalStatus.PENDING, ApprovalStatus.APPROVED} else None
-
-
-class DecisionRequest(BaseModel):
-    """What somebody asks to decide: untrusted until `refusal_of` has nothing against it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    decision: Decision
-    reviewer: str = Field(description="Email address of the person who decides.")
-    note: str | None = Field(
-        default=None, max_length=NOTE_LIMIT, description="Why; or the answer; or the changes asked for."
-    )
-    code: str | None = Field(default=None, description="One-time code of the reviewer.")
-    choice: str | None = Field(default=None, description="Where an approval offers choices: which.")
-    edited: JsonObject | None = Field(default=None, description="The action's parameters as they shall be.")
-    seen: str | None = Field(default=None, description="Digest of the payload that was shown; empty: the present one.")
-    via: DecisionPath
-
-
-class Reviewer(BaseModel):
-    """A person who asks to decide, as far as it is known who that is."""
-
-    model_config = ConfigDict(frozen=True)
-
-    email: str
-    roles: frozenset[str] = Field(default=frozenset(), description="In the approval's organisation; empty: a stranger.")
-    verified: bool = Field(default=False, description="Whether a one-time code has proved it.")
-
-
-class Rule(StrEnum):
-    """The rule that refuses a decision."""
-
-    EXPIRED = "expiry"
-    DECIDED = "decided"
-    MEMBER = "membership"
-    ROLE = "role"
-    NAMED = "named people"
-    SELF = "no self-approval"
-    STAGE = "stage"
-    CODE = "one-time code"
-    VOTED = "one vote a person"
-    REASON = "reason"
-    CHOICE = "choice"
-    KIND = "kind of decision"
-    SCHEMA = "schema"
-    POLICY = "policy"
-    SEEN = "what was seen"
-    ROUNDS = "rounds of changes"
-
-
-class Refusal(BaseModel):
-    """Why a decision is refused."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: Rule
-    words: str
-
-    def __str__(self) -> str:
-        return f"{self.words} (rule: {self.rule})"
 
 
 def approval_payload(
@@ -213,85 +175,3 @@ def approval_payload(
         "plan_digest": plan_digest,
         "rules_digest": rules_digest,
     }
-
-
-def refusal_of(
-    approval: Approval, request: DecisionRequest, reviewer: Reviewer, *, votes: Sequence[Vote], now: datetime
-) -> Refusal | None:
-    """Return the rule that refuses this decision, or None when it counts.
-
-    Args:
-        votes: those on the approval so far.
-    """
-    if approval.status is not ApprovalStatus.PENDING:
-        return Refusal(rule=Rule.DECIDED, words=_already(approval))
-    if now >= approval.expires_at:
-        return Refusal(rule=Rule.EXPIRED, words=f"expired at {approval.expires_at:%Y-%m-%d %H:%M} UTC")
-    return (
-        _person_refusal(approval, reviewer)
-        or _vote_refusal(approval, reviewer, votes)
-        or _content_refusal(approval, request)
-    )
-
-
-def _already(approval: Approval) -> str:
-    if approval.decided_at is None:
-        return "it can no longer be decided"
-    return f"already {approval.status.value} by {approval.decided_by} at {approval.decided_at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _person_refusal(approval: Approval, reviewer: Reviewer) -> Refusal | None:
-    email, policy = reviewer.email, approval.policy
-    if not reviewer.roles:
-        return Refusal(rule=Rule.MEMBER, words=f"{email} is not a member of this organisation")
-    if not reviewer.roles & policy.roles:
-        words = f"{email} has role {listed(reviewer.roles)}; deciding takes {listed(policy.roles) or 'nobody'}"
-        return Refusal(rule=Rule.ROLE, words=words)
-    if policy.users is not None and email not in policy.users:
-        words = f"{email} may not decide this; deciding takes {listed(policy.users) or 'nobody'}"
-        return Refusal(rule=Rule.NAMED, words=words)
-    if email in {approval.initiator, *approval.acting_for} and not policy.self_approval:
-        return Refusal(rule=Rule.SELF, words=f"{email} started the run and may not decide its approvals")
-    if policy.codes_required and not reviewer.verified:
-        return Refusal(rule=Rule.CODE, words="deciding takes a one-time code: give yours, or have one enrolled")
-    return None
-
-
-def _vote_refusal(approval: Approval, reviewer: Reviewer, votes: Sequence[Vote]) -> Refusal | None:
-    if any(vote.email == reviewer.email and vote.revision == approval.revision for vote in votes):
-        return Refusal(rule=Rule.VOTED, words=f"{reviewer.email} has voted on this already")
-    if seat_of(approval, reviewer.email, reviewer.roles, votes) is None:
-        stage = approval.policy.stages[approval.stage]
-        words = f"the approval is at stage {stage.name!r}, which takes {stage.in_words}"
-        return Refusal(rule=Rule.STAGE, words=words)
-    return None
-
-
-def _content_refusal(approval: Approval, request: DecisionRequest) -> Refusal | None:
-    decision = request.decision
-    if request.seen is not None and request.seen != approval.digest:
-        return Refusal(rule=Rule.SEEN, words="it has been edited since it was shown; look again")
-    if decision not in approval.decisions:
-        allowed = " or ".join(approval.decisions)
-        return Refusal(rule=Rule.KIND, words=f"{decision.value!r} is not possible here; allowed: {allowed}")
-    if decision is not Decision.APPROVE and decision is not Decision.EDIT and not (request.note or "").strip():
-        return Refusal(rule=Rule.REASON, words=_TAKES_A_NOTE[decision])
-    if (decision is Decision.EDIT) != (request.edited is not None):
-        words = "editing takes the new parameters" if decision is Decision.EDIT else "only an edit takes parameters"
-        return Refusal(rule=Rule.SCHEMA, words=words)
-    return _choice_refusal(approval, request)
-
-
-_TAKES_A_NOTE = {
-    Decision.REJECT: "rejecting takes a note that says why",
-    Decision.RESPOND: "responding takes a note: the answer that the agent gets",
-    Decision.REQUEST_CHANGES: "requesting changes takes a note that says which",
-}
-
-
-def _choice_refusal(approval: Approval, request: DecisionRequest) -> Refusal | None:
-    if not request.decision.approves or request.choice in (approval.choices or (None,)):
-        return None
-    if not approval.choices:
-        return Refusal(rule=Rule.CHOICE, words=f"this approval offers no choice; leave {request.choice!r} out")
-    return Refusal(rule=Rule.CHOICE, words=f"approving takes a choice: {' or '.join(approval.choices)}")

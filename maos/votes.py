@@ -43,7 +43,7 @@ def seat_of(voted: Voted, email: str, roles: Set[str], votes: Sequence[Vote]) ->
     own = [number for number, group in enumerate(groups) if group.includes(email, roles)]
     if not own and voted.escalated and any(group.includes(email, roles) for group in _escalated_to(voted)):
         own = list(range(len(groups)))
-    lacking = [number for number in own if missing(voted, number, votes) > 0]
+    lacking = [number for number in own if missing(voted, votes, stage=voted.stage, seat=number) > 0]
     return next(iter(lacking or own), None)
 
 
@@ -52,10 +52,10 @@ def _escalated_to(voted: Voted) -> tuple[Group, ...]:
     return stages[voted.stage + 1].groups if voted.stage + 1 < len(stages) else (voted.policy.escalate_to,)
 
 
-def missing(voted: Voted, seat: int, votes: Sequence[Vote]) -> int:
-    """Return how many approvals a group of the open stage still lacks."""
-    given = [vote for vote in _counted(voted, votes) if vote.approves and vote.stage == voted.stage]
-    return voted.policy.stages[voted.stage].groups[seat].needed - sum(vote.seat == seat for vote in given)
+def missing(voted: Voted, votes: Sequence[Vote], *, stage: int, seat: int) -> int:
+    """Return how many approvals a group of a stage still lacks."""
+    given = [vote for vote in _counted(voted, votes) if vote.approves and (vote.stage, vote.seat) == (stage, seat)]
+    return voted.policy.stages[stage].groups[seat].needed - len(given)
 
 
 def verdict_of(voted: Voted, votes: Sequence[Vote]) -> ApprovalStatus | int:
@@ -63,11 +63,11 @@ def verdict_of(voted: Voted, votes: Sequence[Vote]) -> ApprovalStatus | int:
     rejections = [vote for vote in _counted(voted, votes) if not vote.approves]
     if len(rejections) >= voted.policy.rejections_needed:
         return ApprovalStatus.REJECTED
-    groups = voted.policy.stages[voted.stage].groups
-    if any(missing(voted, seat, votes) > 0 for seat in range(len(groups))):
-        return voted.stage
-    following = voted.stage + 1
-    return following if following < len(voted.policy.stages) else ApprovalStatus.APPROVED
+    for stage in range(voted.stage, len(voted.policy.stages)):
+        seats = range(len(voted.policy.stages[stage].groups))
+        if any(missing(voted, votes, stage=stage, seat=seat) > 0 for seat in seats):
+            return stage
+    return ApprovalStatus.APPROVED
 
 
 def _counted(voted: Voted, votes: Sequence[Vote]) -> list[Vote]:
@@ -84,9 +84,8 @@ def progress_in_words(voted: Voted, votes: Sequence[Vote]) -> str:
     stage = stages[voted.stage]
     at = f"stage {voted.stage + 1} of {len(stages)}, {stage.name}: " if len(stages) > 1 else ""
     given = [vote.email for vote in _counted(voted, votes) if vote.approves]
-    lacking = " and ".join(
-        f"{missing(voted, seat, votes)} more of {group.model_copy(update={'needed': 1}).in_words}"
-        for seat, group in enumerate(stage.groups)
-        if missing(voted, seat, votes) > 0
+    open_seats = (
+        (missing(voted, votes, stage=voted.stage, seat=seat), group) for seat, group in enumerate(stage.groups)
     )
+    lacking = " and ".join(f"{count} more of {group.who}" for count, group in open_seats if count > 0)
     return f"{at}approved by {', '.join(given) or 'nobody yet'}; takes {lacking or 'nobody more'}"

@@ -1,14 +1,18 @@
-"""Rows of `agent_pending_actions` and of the votes on them."""
+"""Rows of `agent_pending_actions`: asked, decided once, used up once, expired, withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, text, update
 from sqlmodel import Session, col, select
 
-from maos.approvals import Approval, DecisionRequest
+from maos.actions import JsonObject
+from maos.approvals import Approval, Decision
+from maos.decisions import DecisionRequest
 from maos.statuses import ApprovalStatus
-from sql.tables import AgentActionVote, AgentPendingAction, Organization, utc_now
+from sql.approval_tables import AgentPendingAction
+from sql.tables import Organization, utc_now
 
 
 def approval_of(row: AgentPendingAction) -> Approval:
@@ -27,14 +31,48 @@ def newest_approvals(run_id: UUID, *, session: Session) -> dict[str, Approval]:
     return {row.step_id: approval_of(row) for row in session.exec(statement)}
 
 
+def newest_approval(run_id: UUID, step_id: str, *, session: Session) -> Approval | None:
+    """Return the newest approval of one step."""
+    statement = (
+        select(AgentPendingAction)
+        .where(AgentPendingAction.run_id == run_id, AgentPendingAction.step_id == step_id)
+        .order_by(col(AgentPendingAction.started_at).desc())
+        .limit(1)
+    )
+    row = session.exec(statement).first()
+    return approval_of(row) if row else None
+
+
 def find_approval(approval_id: UUID, *, session: Session) -> Approval | None:
     """Return one approval."""
     row = session.exec(select(AgentPendingAction).where(AgentPendingAction.id == approval_id)).first()
     return approval_of(row) if row else None
 
 
-def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bool, session: Session) -> bool:
-    """Decide the approval if it is still pending; of any number of callers one is told True.
+def find_approvals(approval_ids: Collection[UUID], *, session: Session) -> list[Approval]:
+    """Return those of the approvals that there are."""
+    statement = select(AgentPendingAction).where(col(AgentPendingAction.id).in_(approval_ids))
+    return [approval_of(row) for row in session.exec(statement)]
+
+
+def database_time(*, session: Session) -> datetime:
+    """Return the database's time, by which approvals expire."""
+    # Not that of the transaction's begin: it may have waited for a lock since.
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def lock_approval(approval_id: UUID, *, session: Session) -> tuple[Approval | None, datetime]:
+    """Return an approval that nobody else can change until the transaction ends, and the database's time."""
+    statement = select(AgentPendingAction).where(AgentPendingAction.id == approval_id).with_for_update()
+    row = session.exec(statement).first()
+    return (approval_of(row) if row else None), database_time(session=session)
+
+
+def decide_pending(
+    approval: Approval, request: DecisionRequest, status: ApprovalStatus, *, verified: bool, session: Session
+) -> bool:
+    """Give the approval its decision if it is still pending; of any number of callers one is told True.
 
     The one statement by which an approval is ever decided by a person.
     """
@@ -43,10 +81,11 @@ def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bo
         .where(
             col(AgentPendingAction.id) == approval.id,
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
-            col(AgentPendingAction.expires_at) > func.now(),
+            col(AgentPendingAction.expires_at) > func.clock_timestamp(),
         )
         .values(
-            status=request.decision.status,
+            status=status,
+            decision=request.decision,
             decided_by=request.reviewer,
             decided_via=request.via,
             decided_at=utc_now(),
@@ -60,18 +99,49 @@ def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bo
     return decided.first() is not None
 
 
-def add_vote(approval: Approval, user_id: UUID, request: DecisionRequest, *, verified: bool, session: Session) -> None:
-    """Record who decided what; a person has one vote."""
-    session.add(
-        AgentActionVote(
-            org_id=approval.org_id,
-            approval_id=approval.id,
-            user_id=user_id,
-            decision=request.decision,
-            via=request.via,
-            identity_verified=verified,
-            note=request.note,
-        )
+def open_stage(approval: Approval, stage: int, *, expires_at: datetime, session: Session) -> None:
+    """Open the next stage of an approval, with a life of its own."""
+    _update(approval.id, stage=stage, escalated=False, expires_at=expires_at, session=session)
+
+
+def escalate(approval: Approval, *, expires_at: datetime, session: Session) -> None:
+    """Let those decide the open stage, too, to whom it is escalated, until a later time."""
+    _update(approval.id, escalated=True, expires_at=expires_at, session=session)
+
+
+def expire(approval: Approval, *, session: Session) -> None:
+    """End an approval that nobody has decided in time."""
+    _update(
+        approval.id,
+        status=ApprovalStatus.EXPIRED,
+        decided_by="maos",
+        decided_via="system",
+        decided_at=utc_now(),
+        session=session,
+    )
+
+
+def edit(approval: Approval, changed: Approval, *, session: Session) -> None:
+    """Put an edited payload in the place of the one that was shown."""
+    _update(
+        approval.id,
+        revision=changed.revision,
+        stage=changed.stage,
+        escalated=changed.escalated,
+        edited=changed.edited,
+        payload=changed.payload,
+        preview=changed.preview,
+        digest=changed.digest,
+        cost_ceiling_usd=changed.cost_ceiling_usd,
+        session=session,
+    )
+
+
+def _update(approval_id: UUID, *, session: Session, **values: object) -> None:
+    session.execute(
+        update(AgentPendingAction)
+        .where(col(AgentPendingAction.id) == approval_id, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .values(version=AgentPendingAction.version + 1, **values)
     )
 
 
@@ -110,25 +180,27 @@ def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     )
 
 
-def expire_due(run_id: UUID, *, session: Session) -> list[Approval]:
-    """End the undecided approvals of a run whose time has passed; return them."""
-    expired = session.scalars(
-        update(AgentPendingAction)
+def lock_due(run_id: UUID | None, *, limit: int, session: Session) -> list[Approval]:
+    """Return undecided approvals whose time has passed, those that wait longest first, locked.
+
+    One that somebody is deciding at this moment is left to them.
+
+    Args:
+        run_id: only this run's.
+    """
+    statement = (
+        select(AgentPendingAction)
         .where(
-            col(AgentPendingAction.run_id) == run_id,
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
-            col(AgentPendingAction.expires_at) <= func.now(),
+            col(AgentPendingAction.expires_at) <= func.clock_timestamp(),
         )
-        .values(
-            status=ApprovalStatus.EXPIRED,
-            decided_by="maos",
-            decided_via="system",
-            decided_at=utc_now(),
-            version=AgentPendingAction.version + 1,
-        )
-        .returning(AgentPendingAction)
+        .order_by(col(AgentPendingAction.expires_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return [approval_of(row) for row in expired]
+    if run_id:
+        statement = statement.where(AgentPendingAction.run_id == run_id)
+    return [approval_of(row) for row in session.exec(statement)]
 
 
 def supersede(approval_id: UUID, *, session: Session) -> None:
@@ -138,6 +210,23 @@ def supersede(approval_id: UUID, *, session: Session) -> None:
         .where(col(AgentPendingAction.id) == approval_id, col(AgentPendingAction.status) == ApprovalStatus.APPROVED)
         .values(status=ApprovalStatus.CANCELLED, version=AgentPendingAction.version + 1)
     )
+
+
+def rounds_of_changes(approval: Approval, *, session: Session) -> int:
+    """Return how often changes were requested of this action of this caller in its run."""
+    statement = select(func.count()).where(
+        AgentPendingAction.run_id == approval.run_id,
+        AgentPendingAction.caller == approval.caller,
+        AgentPendingAction.action == approval.action,
+        AgentPendingAction.decision == Decision.REQUEST_CHANGES,
+    )
+    return session.exec(statement).one()
+
+
+def edited_parameters(run_id: UUID, step_id: str, *, session: Session) -> JsonObject | None:
+    """Return the parameters that a reviewer has put in the place of a step's own, as long as they can count."""
+    newest = newest_approval(run_id, step_id, session=session)
+    return newest.runs_edited if newest else None
 
 
 def list_approvals(

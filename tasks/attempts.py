@@ -234,7 +234,7 @@ class Attempt:
             run_id=row.run_id,
             step_id=row.step_id,
             action=row.action,
-            risk=payload.spec.risk,
+            risk=payload.risk,
             was_automatic=row.approval_id is None,
             approval_id=row.approval_id,
             digest=payload.digest,
@@ -246,13 +246,16 @@ class Attempt:
 
 def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
     in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    if not payload.guarded and not in_doubt:
-        return None
     approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
+    # What a person was asked about takes their approval, whatever has become of its risk.
+    if not (payload.guarded or in_doubt or (approval and approval.kind is ApprovalKind.ACTION)):
+        return None
     if approval is None or approval.status is not ApprovalStatus.APPROVED:
         raise ApprovalInvalid(payload.step.id, "nobody has approved it")
     if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
         raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
+    if payload.risk.rank > approval.risk.rank:
+        raise ApprovalInvalid(payload.step.id, f"it was approved as {approval.risk}, and is {payload.risk} by now")
     if not approvals.consume(approval.id, payload.digest, session=session):
         raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
     return approval

@@ -21,8 +21,9 @@ from prefect.states import Crashed, Scheduled
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 from flows.hooks import recover_crashed
-from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
 from maos.autonomy import AutonomyLevel
+from maos.decisions import DecisionRequest
 from maos.requests import RunRequest
 from tasks.approvals import decide
 from tasks.flow_runs import wake

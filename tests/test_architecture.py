@@ -97,7 +97,16 @@ HOUSEKEEPING = {"propose_exemptions", "reconcile_runs", "report_vigilance"}
 
 
 def _entrypoints() -> list[Path]:
-    shared = {"__init__", "execution", "approvals", "drifts", "hooks", "options"} | HOUSEKEEPING
+    shared = {
+        "__init__",
+        "execution",
+        "approvals",
+        "forms",
+        "plan_approvals",
+        "drifts",
+        "hooks",
+        "options",
+    } | HOUSEKEEPING
     return [path for path in _files("flows") if path.stem not in shared]
 
 

@@ -198,7 +198,8 @@ def test_an_answer_decides_only_what_its_form_has_shown(maos: Maos) -> None:
     first = _approval(maos, run_id)
     # Two people at once: one decides in the ledger, and the form of the other is what wakes the run.
     maos.python(
-        f"from uuid import UUID; from maos.approvals import *; from tasks.approvals import decide; "
+        f"from uuid import UUID; from maos.approvals import *; from maos.decisions import *; "
+        f"from tasks.approvals import decide; "
         f"decide(UUID('{first}'), DecisionRequest(decision=Decision.APPROVE, "
         f"reviewer='{REVIEWER}', via=DecisionPath.COMMAND_LINE))"
     )

@@ -17,6 +17,7 @@ _APPEND_ONLY = (
     "approval_likenesses",
     "approval_rollbacks",
     "invocation_vendor_details",
+    "organization_policies",
     "organization_rules",
     "usage_entries",
 )
