@@ -13,8 +13,10 @@ from maos.learning import Exemption, lacking
 from maos.vigilance import Vigilance
 from sql.exemptions import exemption_of, list_exemptions
 from sql.session import org_session
-from tasks.exemptions import propose_exemptions, roll_back, withdraw_exemption
+from tasks.exemptions import withdraw_exemption
 from tasks.learning import records_of, vigilance_report
+from tasks.proposals import propose_exemptions
+from tasks.rollbacks import roll_back
 
 _RECORDS = (
     *("org", "team", "action", "risk", "shape"),

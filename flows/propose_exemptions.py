@@ -2,8 +2,8 @@
 
 from prefect import flow, get_run_logger
 
-from tasks.exemptions import propose_for_all
 from tasks.logs import guard
+from tasks.proposals import propose_for_all
 from tasks.secrecy import discreet
 
 

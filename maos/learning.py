@@ -26,6 +26,8 @@ REMEMBERED = timedelta(days=365)
 QUIET = timedelta(days=30)
 SIGNED_WITHIN = timedelta(days=14)
 
+# How an approval was decided in which an exemption stood in the place of a person.
+BY_EXEMPTION = "exemption"
 # The step of a proposal, which belongs to no run: no step can be called so.
 EXEMPTION_STEP = "(exemption)"
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, text, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
-from maos.learning import Exemption, Likeness
+from maos.learning import BY_EXEMPTION, Exemption, Likeness
 from maos.statuses import ApprovalStatus
 from sql.approval_tables import AgentPendingAction
 from sql.learning_tables import ApprovalExemption, ApprovalLikeness
@@ -145,6 +145,14 @@ def recent(org_id: UUID, since: datetime, *, session: Session) -> frozenset[Like
         ApprovalExemption.org_id == org_id, _is_open() | (col(ApprovalExemption.withdrawn_at) >= since)
     )
     return frozenset(exemption_of(row).likeness for row in session.exec(statement))
+
+
+def answered_by(approval_id: UUID, *, session: Session) -> str | None:
+    """Return the name of the exemption that has approved in the place of a person, if one did."""
+    statement = select(AgentPendingAction.decided_by).where(
+        AgentPendingAction.id == approval_id, AgentPendingAction.decided_via == BY_EXEMPTION
+    )
+    return session.exec(statement).first()
 
 
 def exemption_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:

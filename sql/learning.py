@@ -45,7 +45,7 @@ def lesson_of(approval_id: UUID, *, session: Session) -> Likeness | None:
         columns(*_KEY)
         .join(AgentPendingAction, col(AgentPendingAction.id) == ApprovalLikeness.approval_id)
         .join(OrchestratorRun, col(OrchestratorRun.id) == AgentPendingAction.run_id)
-        .where(ApprovalLikeness.approval_id == approval_id, col(OrchestratorRun.rehearsal).is_(False))
+        .where(col(ApprovalLikeness.approval_id) == approval_id, col(OrchestratorRun.rehearsal).is_(False))
     )
     row = session.execute(statement).first()
     return _likeness(row) if row else None
@@ -89,8 +89,8 @@ def _people_since(org_id: UUID, since: datetime, *, session: Session) -> Mapping
     return found
 
 
-# Any: rows of several columns.
-def _decided(org_id: UUID, since: datetime, *wanted: ColumnElement[Any]) -> Select[Any]:
+# Any: several columns of several types.
+def _decided(org_id: UUID, since: datetime, *wanted: Any) -> Select[Any]:
     return (
         columns(*wanted)
         .select_from(ApprovalLikeness)

@@ -9,8 +9,10 @@ from maos.statuses import InvocationStatus
 from sql import audit, budgets, invocations
 from sql.tables import AgentInvocation, utc_now
 from tasks import effects
+from tasks.exemptions import withdraw_for
 
 _SUMMARY = "the process that ran it ended"
+_LIKE = "an action like it was left in doubt"
 
 
 def abandon_running(run: Run, *, session: Session) -> None:
@@ -18,8 +20,12 @@ def abandon_running(run: Run, *, session: Session) -> None:
 
     One whose effect may have happened is in doubt, and a person decides what to do.
     """
-    for row in invocations.running_invocations(run.id, session=session):
-        in_doubt = effects.note_abandoned(run, row.step_id, session=session)
+    running = invocations.running_invocations(run.id, session=session)
+    abandoned = [(row, effects.note_abandoned(run, row.step_id, session=session)) for row in running]
+    doubtful = [row.approval_id for row, in_doubt in abandoned if in_doubt and row.approval_id]
+    # Before budgets are locked, as whoever uses an exemption does.
+    withdrawn = [event for each in doubtful for event in withdraw_for(each, _LIKE, session=session)]
+    for row, in_doubt in abandoned:
         row.status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
         row.error_kind = None if in_doubt else FailureKind.PROCESS_DIED.value
         row.error_summary = _SUMMARY
@@ -30,6 +36,8 @@ def abandon_running(run: Run, *, session: Session) -> None:
         session.flush()
         if in_doubt:
             audit.append_audit(_doubt(row), org_id=run.org_id, session=session)
+    for event in withdrawn:
+        audit.append_audit(event, org_id=run.org_id, session=session)
 
 
 def _doubt(row: AgentInvocation) -> AuditEvent:

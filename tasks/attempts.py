@@ -13,15 +13,18 @@ from maos.actions import ArtifactRef, StepOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
+from maos.learning import BY_EXEMPTION
 from maos.plans import PlanStep
 from maos.statuses import ApprovalStatus, InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import approvals, audit, budgets, invocations, price_overrides
+from sql import approvals, audit, budgets, exemptions, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
+from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
+from tasks.learning import still_exempt
 from tasks.leases import run_session
 from tasks.outages import outlasting
 from tasks.payloads import Payload
@@ -189,9 +192,12 @@ class Attempt:
             row.error_summary = for_clients(error_for_clients(error))
             row.retry_at = None if in_doubt else retry_at(error, utc_now())
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
+            ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
             self._audit(row, event, summary=row.error_summary, session=session)
+            for withdrawal in ended:
+                audit.append_audit(withdrawal, org_id=row.org_id, session=session)
         return in_doubt
 
     def _running_row(self, session: Session) -> AgentInvocation | None:
@@ -228,6 +234,7 @@ class Attempt:
 
     def _audit(self, row: AgentInvocation, event: str, *, summary: str, session: Session) -> None:
         payload = self._payload
+        exemption = exemptions.answered_by(row.approval_id, session=session) if row.approval_id else None
         entry = AuditEvent(
             event=event,
             actor=self._agent,
@@ -235,11 +242,11 @@ class Attempt:
             step_id=row.step_id,
             action=row.action,
             risk=payload.risk,
-            was_automatic=row.approval_id is None,
+            was_automatic=row.approval_id is None or exemption is not None,
             approval_id=row.approval_id,
             digest=payload.digest,
             success=event in {"step.completed", "step.went_on"},
-            summary=summary,
+            summary=f"{summary} (asked nobody: {exemption})" if exemption else summary,
         )
         audit.append_audit(entry, org_id=row.org_id, session=session)
 
@@ -256,6 +263,8 @@ def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
         raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
     if payload.risk.rank > approval.risk.rank:
         raise ApprovalInvalid(payload.step.id, f"it was approved as {approval.risk}, and is {payload.risk} by now")
+    if approval.decided_via == BY_EXEMPTION and not still_exempt(payload, approval, session=session):
+        raise ApprovalInvalid(payload.step.id, "the exemption that approved it covers it no longer")
     if not approvals.consume(approval.id, payload.digest, session=session):
         raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
     return approval

@@ -13,6 +13,7 @@ from maos.audit import AuditEvent
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
+from maos.learning import BY_EXEMPTION
 from maos.policy import approval_policy
 from maos.risk import RiskLevel
 from maos.rules_check import policy_of
@@ -23,6 +24,7 @@ from sql.approval_tables import AgentPendingAction
 from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
+from tasks.learning import add_example
 from tasks.leases import run_session
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
@@ -41,12 +43,16 @@ def open_gate(run: Run, step_id: str) -> None:
         RuleBroken: when the rules forbid it: what nobody may do, nobody is asked about.
     """
     payload = payload_of(run, step_id)
-    write_gate(run, approval_row(run, question_of(payload)))
+    write_gate(run, approval_row(run, question_of(payload)), payload)
 
 
 @outlasting
-def write_gate(run: Run, row: AgentPendingAction) -> None:
-    """Write an approval that waits, unless it waits already."""
+def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None) -> None:
+    """Write an approval that waits, unless it waits already, or an exemption answers in the place of a person.
+
+    Args:
+        payload: of the step that it asks about, if it asks about one.
+    """
     with run_session(run) as session:
         newest = approvals.newest_approvals(run.id, session=session).get(row.step_id)
         if newest and newest.status is ApprovalStatus.PENDING:
@@ -54,20 +60,28 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
         in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
         written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
         written.acting_for = runs.initiators_before(run.id, session=session)
-        session.add(written)
-        session.flush()
-        event = AuditEvent(
-            event="approval.requested",
-            actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
-            run_id=run.id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=RiskLevel(row.risk),
-            approval_id=written.id,
-            digest=row.digest,
-            summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
-        )
-        audit.append_audit(event, org_id=run.org_id, session=session)
+        if payload and not in_doubt:
+            add_example(written, payload, before=newest, session=session)
+        else:
+            session.add(written)
+            session.flush()
+        audit.append_audit(_asked(run, written), org_id=run.org_id, session=session)
+
+
+def _asked(run: Run, row: AgentPendingAction) -> AuditEvent:
+    exempt = row.decided_via == BY_EXEMPTION
+    told = f"Asked nobody: {row.decided_by}." if exempt else f"Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC."
+    return AuditEvent(
+        event="approval.exempted" if exempt else "approval.requested",
+        actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
+        run_id=run.id,
+        step_id=row.step_id,
+        action=row.action,
+        risk=RiskLevel(row.risk),
+        approval_id=row.id,
+        digest=row.digest,
+        summary=f"{row.title} {told}",
+    )
 
 
 def _doubt_of(row: AgentPendingAction) -> dict[str, str]:

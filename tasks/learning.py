@@ -5,10 +5,13 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from maos.learning import REMEMBERED, Exemption, Likeness, TrackRecord, exempts, may_be_exempt
+from maos.approvals import Approval, Decision
+from maos.learning import BY_EXEMPTION, REMEMBERED, Exemption, Likeness, TrackRecord, exempts, may_be_exempt
 from maos.parameter_shape import closed_fields, shape_of
+from maos.statuses import ApprovalStatus
 from maos.vigilance import Vigilance, vigilance_as_markdown, vigilance_of
 from sql import exemptions, learning, organizations, vigilance
+from sql.approval_tables import AgentPendingAction
 from sql.session import org_session, system_session
 from sql.tables import utc_now
 from tasks.payloads import Payload
@@ -30,6 +33,35 @@ def exemption_for(payload: Payload, likeness: Likeness, *, session: Session) -> 
     if exemption is None or not exempts(exemption, likeness, level=level, always_asks=asks):
         return None
     return exemption
+
+
+def add_example(row: AgentPendingAction, payload: Payload, *, before: Approval | None, session: Session) -> None:
+    """Write the approval of a step with what it is an example of, approved already where an exemption covers it.
+
+    Args:
+        before: the newest approval of the step; where an exemption had approved that, a person is asked now.
+    """
+    likeness = likeness_of(payload)
+    used_before = before is not None and before.decided_via == BY_EXEMPTION
+    exemption = None if used_before else exemption_for(payload, likeness, session=session)
+    if exemption:
+        row.status, row.decision = ApprovalStatus.APPROVED, Decision.APPROVE
+        row.decided_by, row.decided_via, row.decided_at = exemption.name, BY_EXEMPTION, utc_now()
+    session.add(row)
+    session.flush()
+    learning.add_likeness(
+        row.id,
+        likeness,
+        org_id=row.org_id,
+        exemption_id=exemption.id if exemption else None,
+        session=session,
+    )
+
+
+def still_exempt(payload: Payload, approval: Approval, *, session: Session) -> bool:
+    """Say whether the exemption that approved a step covers it now, and go on doing so until the transaction ends."""
+    exemption = exemption_for(payload, likeness_of(payload), session=session)
+    return exemption is not None and exemption.name == approval.decided_by
 
 
 def records_of(org_id: UUID, team: str | None = None) -> dict[Likeness, TrackRecord]:
