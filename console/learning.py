@@ -22,18 +22,6 @@ _RECORDS = (
     *("org", "team", "action", "risk", "shape"),
     *("decisions", "approvals", "bound", "deciders", "rollbacks", "lacks"),
 )
-    "org",
-    "team",
-    "action",
-    "risk",
-    "shape",
-    "decisions",
-    "approvals",
-    "bound",
-    "deciders",
-    "rollbacks",
-    "lacks",
-)
 _EXEMPTIONS = ("id", "org", "team", "action", "risk", "shape", "status", "used", "signed_by", "withdrawn_reason")
 _LOOKS = (
     *("org", "person", "risk", "decisions", "at_once", "approval_rate", "median_seconds"),
