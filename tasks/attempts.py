@@ -10,21 +10,19 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from maos.actions import ArtifactRef, StepOutcome
-from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
-from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
-from maos.learning import BY_EXEMPTION
+from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.plans import PlanStep
-from maos.statuses import ApprovalStatus, InvocationStatus
+from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import approvals, audit, budgets, exemptions, invocations, price_overrides
+from sql import audit, budgets, exemptions, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
+from tasks.consumption import consume_approval
 from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
-from tasks.learning import still_exempt
 from tasks.leases import run_session
 from tasks.outages import outlasting
 from tasks.payloads import Payload
@@ -91,7 +89,7 @@ class Attempt:
             if known := invocations.find_invocation(self._invocation_id, session=session):
                 self.number = known.attempt
                 return
-            approval = _consume_approval(self._payload, session=session)
+            approval = consume_approval(self._payload, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
             row = AgentInvocation(
@@ -249,25 +247,6 @@ class Attempt:
             summary=f"{summary} (asked nobody: {exemption})" if exemption else summary,
         )
         audit.append_audit(entry, org_id=row.org_id, session=session)
-
-
-def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
-    in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
-    # What a person was asked about takes their approval, whatever has become of its risk.
-    if not (payload.guarded or in_doubt or (approval and approval.kind is ApprovalKind.ACTION)):
-        return None
-    if approval is None or approval.status is not ApprovalStatus.APPROVED:
-        raise ApprovalInvalid(payload.step.id, "nobody has approved it")
-    if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
-        raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
-    if payload.risk.rank > approval.risk.rank:
-        raise ApprovalInvalid(payload.step.id, f"it was approved as {approval.risk}, and is {payload.risk} by now")
-    if approval.decided_via == BY_EXEMPTION and not still_exempt(payload, approval, session=session):
-        raise ApprovalInvalid(payload.step.id, "the exemption that approved it covers it no longer")
-    if not approvals.consume(approval.id, payload.digest, session=session):
-        raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
-    return approval
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:
