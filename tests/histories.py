@@ -6,17 +6,52 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from maos.approvals import Decision, DecisionPath
-from maos.learning import Likeness
+from maos.decisions import DecisionRequest
+from maos.learning import Exemption, Likeness
 from maos.risk import RiskLevel
 from sql.approval_tables import AgentActionVote, AgentPendingAction
+from sql.exemptions import list_exemptions
 from sql.learning_tables import ApprovalLikeness
 from sql.organizations import ensure_member, find_member
 from sql.session import org_session, system_session
 from sql.tables import AgentInvocation, utc_now
+from tasks.approvals import decide
+from tasks.policies import store_policy
+from tasks.proposals import propose_exemptions
 from tests.rows import add_run
 
 ANN, BOB = "ann@demo.example", "bob@demo.example"
+OWNER, REVIEWER = "owner@demo.example", "reviewer@demo.example"
 LIKENESS = Likeness(team=None, action="send_email", shape="body=text", risk=RiskLevel.MEDIUM)
+
+# What a note of the bench is an example of.
+NOTE = Likeness(team=None, action="note_medium", shape="text=text", risk=RiskLevel.MEDIUM)
+
+
+def learn_notes(org_id: UUID) -> None:
+    """Switch learning on, and add 200 approvals of notes."""
+    store_policy(org_id, "learning: true\n", person=OWNER, reason="we want to learn")
+    decided(org_id, 200, likeness=NOTE)
+
+
+def signed_exemption(org_id: UUID) -> Exemption:
+    """Propose the one exemption that there is reason for, and have an owner sign it."""
+    (proposed,) = propose_exemptions(org_id)
+    answer(proposed.approval_id, OWNER)
+    return proposed
+
+
+def answer(approval_id: UUID, person: str = REVIEWER, decision: Decision = Decision.APPROVE) -> None:
+    """Decide an approval on the command line."""
+    request = DecisionRequest(decision=decision, reviewer=person, note="because", via=DecisionPath.COMMAND_LINE)
+    decide(approval_id, request)
+
+
+def ended_because(org_id: UUID) -> str | None:
+    """Return why the one exemption that there is has ended, if it has."""
+    with org_session(org_id) as session:
+        ((row, _),) = list_exemptions(org_id, session=session)
+    return row.withdrawn_reason
 
 
 def add_people(org_id: UUID, *emails: str, role: str = "reviewer") -> None:

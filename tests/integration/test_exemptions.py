@@ -1,4 +1,4 @@
-"""What an exemption lets run, that it asks again after one rejection or failure, and that no race gets past that."""
+"""What an exemption covers, what ends it, and that no race gets past its end."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,17 +9,16 @@ import pytest
 from sqlalchemy import text
 
 from maos.actions import StepOutcome
-from maos.approvals import Decision, DecisionPath
-from maos.decisions import DecisionRequest
+from maos.approvals import Decision
 from maos.effects import Effect, EffectKind
-from maos.errors import ApprovalInvalid, DecisionRefused, EngineFailure, FailureKind
-from maos.learning import Exemption, Likeness
+from maos.errors import ApprovalInvalid, DecisionRefused
+from maos.learning import Exemption
+from maos.plans import Plan
 from maos.risk import RiskLevel
 from maos.runs import Run
-from sql.exemptions import hold_in_force, list_exemptions
+from sql.exemptions import hold_in_force
 from sql.session import org_session, system_session
 from tasks.abandonment import abandon_running
-from tasks.approvals import decide
 from tasks.attempts import Attempt
 from tasks.exemptions import withdraw_exemption
 from tasks.gates import open_gate
@@ -31,124 +30,33 @@ from tasks.policies import store_policy
 from tasks.proposals import propose_exemptions
 from tasks.rollbacks import roll_back
 from tasks.services.registry import ServiceCall, internal_service
-from tests.gates import REVIEWER, pending, rows, wait_for
-from tests.histories import decided
+from tests.gates import REVIEWER, rows, wait_for
+from tests.histories import NOTE, OWNER, answer, decided, ended_because, learn_notes, signed_exemption
 from tests.plans import Bench, NoteParameters, step
 from tests.rows import add_run
 
 _TRIALS = 12
-OWNER = "owner@demo.example"
-NOTE = Likeness(team=None, action="note_medium", shape="text=text", risk=RiskLevel.MEDIUM)
 
 
 @pytest.fixture
-def learner(bench: Bench, org_id: UUID) -> UUID:  # noqa: ARG001 - its actions are known from here on
+def learner(org_id: UUID, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> UUID:
     """The organisation, which has learning switched on and has approved 200 notes."""
-    store_policy(org_id, "learning: true\n", person=OWNER, reason="we want to learn")
-    decided(org_id, 200, likeness=NOTE)
+    # Its actions are known from here on; nothing of Prefect is needed.
+    Bench(monkeypatch, tmp_path)
+    learn_notes(org_id)
     return org_id
 
 
 @pytest.fixture
 def exemption(learner: UUID) -> Exemption:
     """The exemption of notes, which an owner has signed."""
-    (proposed,) = propose_exemptions(learner)
-    _decide(proposed.approval_id, OWNER)
-    return proposed
+    return signed_exemption(learner)
 
 
-def _decide(approval_id: UUID, person: str = REVIEWER, decision: Decision = Decision.APPROVE) -> None:
-    request = DecisionRequest(decision=decision, reviewer=person, note="because", via=DecisionPath.COMMAND_LINE)
-    decide(approval_id, request)
-
-
-def _ended(org_id: UUID) -> str | None:
-    with org_session(org_id) as session:
-        ((row, _),) = list_exemptions(org_id, session=session)
-    return row.withdrawn_reason
-
-
-def _asked_in_turn(bench: Bench, decision: Decision = Decision.APPROVE, **fields: object) -> None:
-    """Run the plan of the bench, which asks a person exactly once."""
-    beside = bench.run_beside(**fields)
-    (approval,) = wait_for(pending)
-    _decide(approval.id, decision=decision)
-    beside.end()
-
-
-def test_the_exempt_step_runs_unasked_and_asks_again_after_one_rejection(bench: Bench, exemption: Exemption) -> None:
-    bench.plan(step("a", "note_medium", text="first"))
-    assert bench.run().is_completed()
-
-    ((status, decided_by, decided_via, used),) = rows(
-        "SELECT status, decided_by, decided_via, consumed_at IS NOT NULL FROM agent_pending_actions WHERE step_id = 'a'"
-    )
-    assert (status, decided_by, decided_via, used) == ("approved", exemption.name, "exemption", True)
-    audited = rows("SELECT event, was_automatic, summary FROM agent_action_audit_log WHERE step_id = 'a'")
-    assert {event: automatic for event, automatic, _ in audited} == {
-        "approval.exempted": True,
-        "step.completed": True,
-    }
-    assert all(exemption.name in summary for _, _, summary in audited)
-
-    # Supervised, everything asks; what is rejected there is rejected.
-    bench.plan(step("b", "note_medium", text="second"))
-    _asked_in_turn(bench, Decision.REJECT, autonomy="supervised")
-    assert _ended(exemption.org_id) == f"an action like it was not approved by {REVIEWER}: because"
-
-    bench.plan(step("c", "note_medium", text="third"))
-    _asked_in_turn(bench)
-    assert bench.effects == ["first", "third"]
-    assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'exemption.withdrawn'") == [(1,)]
-    assert propose_exemptions(exemption.org_id) == []
-
-
-def test_a_proposal_alone_lets_nothing_run(bench: Bench, learner: UUID) -> None:
-    propose_exemptions(learner)
-    bench.plan(step("a", "note_medium", text="asked"))
-
-    beside = bench.run_beside()
-    waiting = wait_for(lambda: [each for each in pending() if each.step_id == "a"])
-    _decide(waiting[0].id)
-
-    assert beside.end().is_completed()
-
-
-def _fail(bench: Bench, folder: Path, kind: FailureKind, *, times: int) -> None:
-    tally = folder / "tally"
-    tally.touch()
-
-    def before(_name: str) -> None:
-        with tally.open("a") as file:
-            file.write(".")
-        if len(tally.read_text()) <= times:
-            raise EngineFailure(kind, "as told")
-
-    bench.before = before
-
-
-@pytest.mark.parametrize(
-    ("kind", "times", "ended"),
-    [
-        (FailureKind.SERVICE_ERROR, 1, "an action like it failed: the engine did not deliver (service error)"),
-        # The next try helps: it has not failed.
-        (FailureKind.UNREACHABLE, 1, None),
-    ],
-)
-def test_one_failure_for_good_ends_it(
-    bench: Bench, exemption: Exemption, tmp_path: Path, kind: FailureKind, times: int, ended: str | None
-) -> None:
-    _fail(bench, tmp_path, kind, times=times)
-    bench.plan(step("a", "note_medium", text="a"))
-
-    assert bench.run().is_completed() == (ended is None)
-    assert _ended(exemption.org_id) == ended
-
-
-def _run(org_id: UUID, *, action: str = "note_medium", **fields: Any) -> Run:
+def _run(org_id: UUID, *, action: str = "note_medium", words: str = "a", **fields: Any) -> Run:
     """Return a run of one step that is about to be asked about."""
-    plan = {"steps": [step("a", action, text="a").model_dump(mode="json")]}
-    found = find_run(add_run(org_id, plan=plan, rehearsal=False, **fields))
+    plan = Plan(steps=(step("a", action, text=words),)).model_dump(mode="json")
+    found = find_run(add_run(org_id, plan=plan, rehearsal=fields.pop("rehearsal", False), **fields))
     assert found is not None
     return found
 
@@ -160,9 +68,8 @@ def _status(run: Run) -> str:
     return str(status)
 
 
-@pytest.mark.parametrize("autonomy", ["supervised", "autonomous"])
-def test_it_holds_in_semi_autonomous_runs_alone(exemption: Exemption, autonomy: str) -> None:
-    assert _status(_run(exemption.org_id, autonomy=autonomy)) == "pending"
+def test_it_holds_in_semi_autonomous_runs_and_not_in_supervised_ones(exemption: Exemption) -> None:
+    assert _status(_run(exemption.org_id, autonomy="supervised")) == "pending"
     assert _status(_run(exemption.org_id)) == "approved"
 
 
@@ -184,11 +91,9 @@ def test_it_holds_neither_where_the_policy_raises_the_risk_nor_where_learning_is
 
 
 def test_another_action_or_shape_is_asked_about(exemption: Exemption) -> None:
+    assert _status(_run(exemption.org_id, words="b")) == "approved"
     assert _status(_run(exemption.org_id, action="note_high")) == "pending"
-    plan = {"steps": [step("a", "note_medium", text="b@else.example").model_dump(mode="json")]}
-    run = find_run(add_run(exemption.org_id, plan=plan, rehearsal=False))
-    assert run is not None
-    assert _status(run) == "pending"
+    assert _status(_run(exemption.org_id, words="b@else.example")) == "pending"
 
 
 def test_what_was_approved_by_an_exemption_is_not_used_once_that_is_withdrawn(exemption: Exemption) -> None:
@@ -233,11 +138,11 @@ def test_an_open_proposal_ends_with_a_rejection_too_and_cannot_be_signed(learner
     _status(run)
     ((asked,),) = rows(f"SELECT id FROM agent_pending_actions WHERE run_id = '{run.id}'")
 
-    _decide(asked, decision=Decision.REJECT)
+    answer(asked, decision=Decision.REJECT)
 
-    assert _ended(learner) == f"an action like it was not approved by {REVIEWER}: because"
+    assert ended_because(learner) == f"an action like it was not approved by {REVIEWER}: because"
     with pytest.raises(DecisionRefused, match="cancelled"):
-        _decide(proposed.approval_id, OWNER)
+        answer(proposed.approval_id, OWNER)
 
 
 def test_a_rejection_in_a_rehearsal_says_nothing(exemption: Exemption) -> None:
@@ -245,12 +150,12 @@ def test_a_rejection_in_a_rehearsal_says_nothing(exemption: Exemption) -> None:
     _status(run)
     ((asked,),) = rows(f"SELECT id FROM agent_pending_actions WHERE run_id = '{run.id}'")
 
-    _decide(asked, decision=Decision.REJECT)
+    answer(asked, decision=Decision.REJECT)
 
-    assert _ended(exemption.org_id) is None
+    assert ended_because(exemption.org_id) is None
 
 
-def test_a_doubt_that_a_dead_process_leaves_ends_it(bench: Bench, learner: UUID) -> None:  # noqa: ARG001
+def test_a_doubt_that_a_dead_process_leaves_ends_it(learner: UUID) -> None:
     @internal_service(
         action="send_note",
         risk=RiskLevel.MEDIUM,
@@ -264,7 +169,7 @@ def test_a_doubt_that_a_dead_process_leaves_ends_it(bench: Bench, learner: UUID)
 
     decided(learner, 200, likeness=NOTE.model_copy(update={"action": "send_note"}))
     for proposed in propose_exemptions(learner):
-        _decide(proposed.approval_id, OWNER)
+        answer(proposed.approval_id, OWNER)
     run = _run(learner, action="send_note")
     assert _status(run) == "approved"
     # Its process dies while it works.
@@ -280,7 +185,7 @@ def test_a_doubt_that_a_dead_process_leaves_ends_it(bench: Bench, learner: UUID)
 
 
 def test_a_withdrawal_waits_for_a_use_that_has_begun(exemption: Exemption) -> None:
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE%exemptions%'"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool:
         with org_session(exemption.org_id) as session:
             assert hold_in_force(NOTE, org_id=exemption.org_id, session=session) is not None
@@ -289,7 +194,7 @@ def test_a_withdrawal_waits_for_a_use_that_has_begun(exemption: Exemption) -> No
             assert not withdrawal.done()
         withdrawal.result()
 
-    assert _ended(exemption.org_id) == f"by {OWNER}: new staff"
+    assert ended_because(exemption.org_id) == f"by {OWNER}: new staff"
 
 
 def test_of_a_racing_use_and_rejection_either_comes_first_and_nothing_runs_after(exemption: Exemption) -> None:
@@ -300,11 +205,11 @@ def test_of_a_racing_use_and_rejection_either_comes_first_and_nothing_runs_after
         ((asked,),) = rows(f"SELECT id FROM agent_pending_actions WHERE run_id = '{rejected.id}'")
         with ThreadPoolExecutor(2) as pool:
             use = pool.submit(_try_to_use, user)
-            rejection = pool.submit(_decide, asked, REVIEWER, Decision.REJECT)
+            rejection = pool.submit(answer, asked, REVIEWER, Decision.REJECT)
             rejection.result()
             used += use.result()
 
-        assert _ended(exemption.org_id)
+        assert ended_because(exemption.org_id)
         assert not _try_to_use(user)
         assert _status(_run(exemption.org_id)) == "pending"
         with system_session() as session:

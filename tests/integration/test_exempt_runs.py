@@ -1,0 +1,104 @@
+"""Whole runs under an exemption: what runs unasked, and asks again after one rejection or failure."""
+
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from maos.approvals import Decision
+from maos.errors import EngineFailure, FailureKind
+from maos.learning import Exemption
+from tasks.proposals import propose_exemptions
+from tests.gates import REVIEWER, pending, rows, wait_for
+from tests.histories import answer, ended_because, learn_notes, signed_exemption
+from tests.plans import Bench, step
+
+
+@pytest.fixture
+def learner(bench: Bench, org_id: UUID) -> UUID:  # noqa: ARG001 - its actions are known from here on
+    """The organisation, which has learning switched on and has approved 200 notes."""
+    learn_notes(org_id)
+    return org_id
+
+
+@pytest.fixture
+def exemption(learner: UUID) -> Exemption:
+    """The exemption of notes, which an owner has signed."""
+    return signed_exemption(learner)
+
+
+def _asked_in_turn(bench: Bench, decision: Decision = Decision.APPROVE, **fields: object) -> None:
+    """Run the plan of the bench, which asks a person exactly once."""
+    beside = bench.run_beside(**fields)
+    (approval,) = wait_for(pending)
+    answer(approval.id, decision=decision)
+    beside.end()
+
+
+def test_the_exempt_step_runs_unasked_and_asks_again_after_one_rejection(bench: Bench, exemption: Exemption) -> None:
+    bench.plan(step("a", "note_medium", text="first"))
+    assert bench.run().is_completed()
+
+    ((status, decided_by, decided_via, used),) = rows(
+        "SELECT status, decided_by, decided_via, consumed_at IS NOT NULL FROM agent_pending_actions WHERE step_id = 'a'"
+    )
+    assert (status, decided_by, decided_via, used) == ("approved", exemption.name, "exemption", True)
+    audited = rows("SELECT event, was_automatic, summary FROM agent_action_audit_log WHERE step_id = 'a'")
+    assert {event: automatic for event, automatic, _ in audited} == {
+        "approval.exempted": True,
+        "step.completed": True,
+    }
+    assert all(exemption.name in summary for _, _, summary in audited)
+
+    # Supervised, everything asks; what is rejected there is rejected.
+    bench.plan(step("b", "note_medium", text="second"))
+    _asked_in_turn(bench, Decision.REJECT, autonomy="supervised")
+    assert ended_because(exemption.org_id) == f"an action like it was not approved by {REVIEWER}: because"
+
+    bench.plan(step("c", "note_medium", text="third"))
+    _asked_in_turn(bench)
+    assert bench.effects == ["first", "third"]
+    assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'exemption.withdrawn'") == [(1,)]
+    assert propose_exemptions(exemption.org_id) == []
+
+
+def test_a_proposal_alone_lets_nothing_run(bench: Bench, learner: UUID) -> None:
+    propose_exemptions(learner)
+    bench.plan(step("a", "note_medium", text="asked"))
+
+    beside = bench.run_beside()
+    waiting = wait_for(lambda: [each for each in pending() if each.step_id == "a"])
+    answer(waiting[0].id)
+
+    assert beside.end().is_completed()
+
+
+def _fail(bench: Bench, folder: Path, kind: FailureKind, *, times: int) -> None:
+    tally = folder / "tally"
+    tally.touch()
+
+    def before(_name: str) -> None:
+        with tally.open("a") as file:
+            file.write(".")
+        if len(tally.read_text()) <= times:
+            raise EngineFailure(kind, "as told")
+
+    bench.before = before
+
+
+@pytest.mark.parametrize(
+    ("kind", "times", "ended"),
+    [
+        (FailureKind.SERVICE_ERROR, 1, "an action like it failed: the engine did not deliver (service error)"),
+        # The next try helps: it has not failed.
+        (FailureKind.UNREACHABLE, 1, None),
+    ],
+)
+def test_one_failure_for_good_ends_it(
+    bench: Bench, exemption: Exemption, tmp_path: Path, kind: FailureKind, times: int, ended: str | None
+) -> None:
+    _fail(bench, tmp_path, kind, times=times)
+    bench.plan(step("a", "note_medium", text="a"))
+
+    assert bench.run().is_completed() == (ended is None)
+    assert ended_because(exemption.org_id) == ended
