@@ -25,6 +25,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
     "learning": ("console.learning:learning", "Show what decisions teach; propose, withdraw and roll back."),
+    "reviewers": ("console.reviewers:reviewers", "Give people one-time codes, list and revoke them."),
     "audit": ("console.audit:audit", "List and verify the audit log."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),

@@ -55,6 +55,7 @@ class Rule(StrEnum):
     STAGE = "stage"
     CODE = "one-time code"
     VOTED = "one vote a person"
+    TEXT = "plain text"
     REASON = "reason"
     CHOICE = "choice"
     KIND = "kind of decision"
@@ -131,6 +132,10 @@ def _content_refusal(approval: Approval, request: DecisionRequest) -> Refusal | 
     decision = request.decision
     if request.seen is not None and request.seen != approval.digest:
         return Refusal(rule=Rule.SEEN, words="it has been edited since it was shown; look again")
+    if _cannot_be_stored(request.note) or _cannot_be_stored(request.edited):
+        return Refusal(
+            rule=Rule.TEXT, words="note or parameters hold characters that are no text (NUL, lone surrogates)"
+        )
     if decision not in approval.decisions:
         allowed = " or ".join(approval.decisions)
         return Refusal(rule=Rule.KIND, words=f"{decision.value!r} is not possible here; allowed: {allowed}")
@@ -140,6 +145,15 @@ def _content_refusal(approval: Approval, request: DecisionRequest) -> Refusal | 
         words = "editing takes the new parameters" if decision is Decision.EDIT else "only an edit takes parameters"
         return Refusal(rule=Rule.SCHEMA, words=words)
     return _choice_refusal(approval, request)
+
+
+def _cannot_be_stored(value: object) -> bool:
+    """Say whether a JSON value holds what neither PostgreSQL nor UTF-8 can."""
+    if isinstance(value, str):
+        return any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in value)
+    if isinstance(value, dict):
+        return any(map(_cannot_be_stored, (*value.keys(), *value.values())))
+    return isinstance(value, list) and any(map(_cannot_be_stored, value))
 
 
 _TAKES_A_NOTE = {

@@ -9,6 +9,7 @@ MaosError
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
+├── IdentityRefused        somebody is not shown to be who they say
 ├── ApprovalInvalid        what was approved is not what would run; opens a new gate
 ├── BudgetExceeded         a reservation would pass a limit
 ├── LimitReached           an agent has used up what its step allows
@@ -114,6 +115,18 @@ class DecisionRefused(MaosError):
 
     def __str__(self) -> str:
         return f"approval {self.approval}: {self.reason}"
+
+
+class IdentityRefused(MaosError):
+    """Somebody is not shown to be who they say; the reason says which rule refuses."""
+
+    def __init__(self, person: str, reason: str) -> None:
+        super().__init__(person, reason)
+        self.person = person
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.reason}"
 
 
 class ApprovalInvalid(MaosError):

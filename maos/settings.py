@@ -88,6 +88,10 @@ class Settings(BaseSettings):
         default=None, description="Key of the image engine; without it, runs that make images are rehearsals."
     )
     gemini_base_url: str | None = Field(default=None, description="Other address of the image engine's API.")
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys, comma separated: the first encrypts, all decrypt; without it, a file of the home.",
+    )
     recovery_attempts: int = Field(
         default=3, ge=0, description="How often a run whose process died is taken up again by itself."
     )
@@ -157,6 +161,17 @@ class Settings(BaseSettings):
             EngineType.INTERNAL_SERVICE: self.limit_internal_service,
         }
         return limits[engine]
+
+    @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """The configured keys, the one that encrypts first; none where they lie in the key file."""
+        configured = self.encryption_key.get_secret_value() if self.encryption_key else ""
+        return tuple(filter(None, (key.strip() for key in configured.split(","))))
+
+    @property
+    def encryption_key_file(self) -> Path:
+        """File of the key that is made where none is configured."""
+        return self.home / "keys" / "encryption.key"
 
     @property
     def dataset_store(self) -> Path:

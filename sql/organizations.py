@@ -46,6 +46,12 @@ def roles_of(user_id: UUID, *, org_id: UUID, session: Session) -> frozenset[str]
     return frozenset(session.exec(statement))
 
 
+def memberships_of(user_id: UUID, *, session: Session) -> Sequence[tuple[UUID, str]]:
+    """Return the organisations and roles of a person."""
+    statement = select(UserOrganization.org_id, UserOrganization.role).where(UserOrganization.user_id == user_id)
+    return session.exec(statement).all()
+
+
 def ensure_organization(slug: str, name: str, *, session: Session) -> UUID:
     """Create the organisation unless it exists; return its id."""
     session.execute(insert(Organization).values(slug=slug, name=name).on_conflict_do_nothing())

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from maos.approvals import Approval, ApprovalKind, Decision
 from maos.audit import AuditEvent
 from maos.decisions import MOST_ROUNDS_OF_CHANGES, DecisionRequest, Refusal, Reviewer, Rule, refusal_of
-from maos.errors import DecisionRefused
+from maos.errors import DecisionRefused, IdentityRefused
 from maos.statuses import ApprovalStatus
 from maos.votes import Vote, progress_in_words, seat_of, verdict_of
 from sql import approvals, audit, votes
@@ -58,7 +58,7 @@ def identify_for(requests: Mapping[UUID, DecisionRequest], *, org_id: UUID) -> I
         DecisionRefused: when the code does not prove it.
     """
     asked = next(iter(requests.values()))
-    known = identify(asked.reviewer, None, org_id=org_id)
+    known = _identity(asked.model_copy(update={"code": None}), org_id=org_id)
     proved = _reviewer(known).model_copy(update={"verified": True})
     with org_session(org_id) as session:
         given = votes.votes_on(requests.keys(), session=session)
@@ -69,7 +69,16 @@ def identify_for(requests: Mapping[UUID, DecisionRequest], *, org_id: UUID) -> I
         for name, request in requests.items()
         if name in found and refusal_of(found[name], request, proved, votes=given[name], now=now) is None
     ]
-    return identify(asked.reviewer, asked.code, org_id=org_id) if asked.code and counting else known
+    return _identity(asked, org_id=org_id) if asked.code and counting else known
+
+
+def _identity(request: DecisionRequest, *, org_id: UUID) -> Identity:
+    try:
+        return identify(request.reviewer, request.code, org_id=org_id)
+    except IdentityRefused as refused:
+        rule = Rule.CODE if request.code else Rule.MEMBER
+        words = f"{refused.person} {refused.reason}"
+        raise DecisionRefused("of this reviewer", str(Refusal(rule=rule, words=words))) from None
 
 
 def _reviewer(identity: Identity) -> Reviewer:

@@ -56,6 +56,11 @@ def kept(block: M) -> M:
     return block
 
 
+def keep_secret(*secrets: str) -> None:
+    """Have these values known as secrets from here on."""
+    keeper().learn(Redaction(frozenset(secrets)))
+
+
 def for_clients(text: str, *, limit: int | None = LONGEST_SUMMARY) -> str:
     """Return text for the ledger and everybody who reads it: no secret, vendor, model or internal host."""
     return redaction().for_clients(text, limit=limit)

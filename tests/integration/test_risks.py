@@ -1,6 +1,7 @@
 """A step waits by the risk of its final parameters, its team and the policy of now; what was asked stays asked."""
 
 from collections.abc import Callable
+from typing import TypeVar
 from uuid import UUID
 
 import pytest
@@ -22,6 +23,7 @@ from tests.plans import Bench, NoteParameters, step
 
 OWNER = "owner@demo.example"
 DecidePolicy = Callable[[str], PolicyBook]
+T = TypeVar("T")
 
 
 @pytest.fixture(autouse=True)
@@ -63,6 +65,10 @@ def letters(bench: Bench) -> Bench:
     return bench
 
 
+def eventually(find: Callable[[], T | None]) -> T:
+    return wait_for(find, seconds=120)
+
+
 def letter(people: int, name: str = "letter") -> PlanStep:
     return step(name, "send_letter", to=", ".join(f"p{number}@example.com" for number in range(people)))
 
@@ -80,8 +86,8 @@ def test_a_letter_to_eleven_people_waits_as_critical_in_an_autonomous_run_and_on
     _set_autonomy("autonomous")
     letters.plan(letter(2, "few"), letter(11, "many"), step("after", text="after", after=("many",)))
     beside = letters.run_beside()
-    (asked,) = wait_for(pending)
-    wait_for(lambda: letters.effects == ["sent"])
+    (asked,) = eventually(pending)
+    eventually(lambda: letters.effects == ["sent"])
 
     assert (asked.step_id, asked.risk, asked.policy.autonomy) == ("many", RiskLevel.CRITICAL, "autonomous")
     assert (asked.expires_at - asked.started_at).total_seconds() == 4 * 3600
@@ -107,7 +113,7 @@ def test_an_outcome_may_raise_the_risk_of_the_step_that_reads_it(letters: Bench)
     read = step("letter", "send_letter", to="{{ first.text }}").model_copy(update={"inputs": {"first": "first"}})
     letters.plan(step("first", text=people), read)
     beside = letters.run_beside()
-    (asked,) = wait_for(pending)
+    (asked,) = eventually(pending)
 
     assert (asked.step_id, asked.risk) == ("letter", RiskLevel.CRITICAL)
     answer("reject", note="too many")
@@ -123,7 +129,7 @@ def test_an_attempt_that_finds_itself_guarded_asks_and_is_not_begun_again_and_ag
     _set_autonomy("autonomous")
     letters.plan(letter(11))
     beside = letters.run_beside()
-    (asked,) = wait_for(pending)
+    (asked,) = eventually(pending)
 
     assert (asked.risk, letters.effects) == (RiskLevel.CRITICAL, [])
     answer()
@@ -137,7 +143,7 @@ def test_a_policy_that_loosens_does_not_weaken_what_was_asked(letters: Bench, de
     decide_policy(f"{named}approvals: {{critical: {{stages: [{{groups: [{{roles: [reviewer]}}]}}]}}}}")
     letters.plan(letter(1))
     beside = letters.run_beside()
-    (asked,) = wait_for(pending)
+    (asked,) = eventually(pending)
     decide_policy("autonomy: autonomous\napprovals: {critical: {self_approval: false, expires_after_hours: 8760}}")
 
     (still,) = pending()
@@ -154,10 +160,10 @@ def test_what_was_approved_as_less_than_it_is_by_now_asks_again(letters: Bench, 
     held = step("held", "note_medium", text="held")
     letters.plan(letter(1), held)
     beside = letters.run_beside()
-    wait_for(lambda: len(pending()) == 2)
+    eventually(lambda: len(pending()) == 2)
     decide_policy("risk_rules: [{raise_to: critical, actions: [send_letter]}]")
     answer()
-    (again,) = wait_for(lambda: [each for each in pending() if each.risk is RiskLevel.CRITICAL])
+    (again,) = eventually(lambda: [each for each in pending() if each.risk is RiskLevel.CRITICAL])
 
     assert "sent" not in letters.effects
     assert again.step_id == "letter"
@@ -171,7 +177,7 @@ def test_a_team_makes_its_runs_stricter(bench: Bench, decide_policy: DecidePolic
     bench.plan(step("a", text="a"))
     assert bench.run(team="research").is_completed()
     beside = bench.run_beside(team="billing")
-    (asked,) = wait_for(pending)
+    (asked,) = eventually(pending)
 
     assert (asked.step_id, asked.risk, asked.policy.autonomy) == ("a", RiskLevel.LOW, "supervised")
     assert rows("SELECT team, autonomy FROM orchestrator_runs ORDER BY started_at") == [
@@ -186,10 +192,10 @@ def test_a_policy_that_tightens_holds_for_the_steps_that_are_left(bench: Bench, 
     decide_policy("autonomy: autonomous")
     bench.plan(step("first", "note_critical", text="first"), step("later", text="later", after=("first",)))
     beside = bench.run_beside()
-    wait_for(pending)
+    eventually(pending)
     decide_policy("autonomy: supervised")
     answer()
-    (asked,) = wait_for(lambda: [each for each in pending() if each.step_id == "later"])
+    (asked,) = eventually(lambda: [each for each in pending() if each.step_id == "later"])
 
     assert (asked.risk, asked.policy.autonomy, bench.effects) == (RiskLevel.LOW, "supervised", ["first"])
     answer()

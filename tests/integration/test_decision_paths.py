@@ -1,0 +1,180 @@
+"""Every path to a decision under every rule: the same refusals, and nothing written where one refuses."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from console.approvals import decide_and_resume
+from flows.approvals import _submit
+from flows.forms import ApprovalForm
+from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
+from maos.approvals import Approval, Decision, DecisionPath
+from maos.decisions import DecisionRequest, Rule
+from maos.errors import DecisionRefused
+from maos.statuses import ApprovalStatus
+from sql.approvals import find_approval
+from sql.session import system_session
+from tasks.approvals import decide
+from tasks.ledger import find_run
+from tests.gates import REVIEWER, rows
+from tests.rows import add_approval, add_run
+
+OWNER = "owner@demo.example"
+AUTHOR = "author@demo.example"
+
+
+def _by_ledger(approval: Approval, request: DecisionRequest) -> str | None:
+    return _reason(lambda: decide(approval.id, request))
+
+
+def _by_command_line(approval: Approval, request: DecisionRequest) -> str | None:
+    return _reason(lambda: decide_and_resume(approval.id, request))
+
+
+def _by_bulk(approval: Approval, request: DecisionRequest) -> str | None:
+    return _reason(lambda: decide(approval.id, request.model_copy(update={"via": DecisionPath.BULK})))
+
+
+def _by_form(approval: Approval, request: DecisionRequest) -> str | None:
+    run = find_run(approval.run_id) if approval.run_id else None
+    assert run is not None
+    form = ApprovalForm(
+        decision=request.decision.value.replace("_", " "),
+        reviewer=request.reviewer,
+        code=request.code or "",
+        note=request.note or "",
+        choice=request.choice or "none",
+        edited=json.dumps(request.edited) if request.edited else "",
+    )
+    seen = run.model_copy(update={"gate_shown": {str(approval.id): request.seen or approval.digest}})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.approvals.get_run_logger", lambda: _Silent())
+        return _submit(form, seen, [approval])
+
+
+class _Silent:
+    def warning(self, *_: object) -> None: ...
+
+
+def _reason(act: Callable[[], object]) -> str | None:
+    try:
+        act()
+    except DecisionRefused as refused:
+        return refused.reason
+    return None
+
+
+PATHS = [_by_ledger, _by_command_line, _by_form, _by_bulk]
+FINANCE = ApprovalPolicy(stages=(Stage(name="finance", groups=(Group(roles=frozenset({DecidingRole.OWNER})),)),))
+
+
+def _row(policy: ApprovalPolicy | None = None, **columns: object) -> dict[str, object]:
+    return columns | ({"policy": policy.model_dump(mode="json")} if policy else {})
+
+
+def _asks(decision: str = "approve", reviewer: str = REVIEWER, **fields: object) -> DecisionRequest:
+    return DecisionRequest.model_validate({"decision": decision, "reviewer": reviewer, "via": "form", **fields})
+
+
+PAST = datetime.now(UTC) - timedelta(minutes=5)
+CASES: dict[Rule, tuple[dict[str, object], DecisionRequest]] = {
+    Rule.EXPIRED: (_row(expires_at=PAST), _asks()),
+    Rule.MEMBER: (_row(), _asks(reviewer="stranger@else.example")),
+    Rule.ROLE: (_row(initiator_id="somebody@demo.example"), _asks(reviewer=AUTHOR)),
+    Rule.NAMED: (_row(ApprovalPolicy(users=frozenset({OWNER}))), _asks()),
+    Rule.SELF: (_row(initiator_id=REVIEWER), _asks()),
+    Rule.STAGE: (_row(FINANCE), _asks()),
+    Rule.CODE: (_row(ApprovalPolicy(codes_required=True)), _asks()),
+    Rule.REASON: (_row(), _asks("reject")),
+    Rule.KIND: (_row(), _asks("respond", note="42")),
+    Rule.SCHEMA: (_row(), _asks("edit", edited={"nonsense": 1})),
+    Rule.SEEN: (_row(), _asks(seen="f" * 64)),
+    Rule.CHOICE: (_row(kind="in_doubt"), _asks()),
+    Rule.TEXT: (_row(), _asks("reject", note="\x00")),
+}
+
+
+@pytest.fixture
+def _asleep(monkeypatch: pytest.MonkeyPatch) -> None:
+    # No Prefect here: what wakes a run is proved elsewhere.
+    monkeypatch.setattr("console.approvals.resume", lambda *_, **__: True)
+    monkeypatch.setattr("console.approvals._mend_run_of", lambda _approval: None)
+
+
+def _asked(org_id: UUID, columns: dict[str, object]) -> Approval:
+    payload = {"parameters": {"text": "x"}}
+    approval_id = add_approval(org_id, add_run(org_id), payload=payload, **columns)
+    with system_session() as session:
+        approval = find_approval(approval_id, session=session)
+    assert approval is not None
+    return approval
+
+
+@pytest.mark.usefixtures("_asleep")
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+@pytest.mark.parametrize("rule", CASES)
+def test_every_rule_refuses_on_every_path(org_id: UUID, path: Callable[..., str | None], rule: Rule) -> None:
+    columns, request = CASES[rule]
+    approval = _asked(org_id, columns)
+    before = rows("SELECT * FROM agent_pending_actions")
+
+    reason = path(approval, request)
+
+    assert f"(rule: {rule.value})" in str(reason)
+    assert rows("SELECT * FROM agent_pending_actions") == before
+    assert rows("SELECT count(*) FROM agent_action_votes") == [(0,)]
+
+
+@pytest.mark.usefixtures("_asleep")
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+@pytest.mark.parametrize("decision", ["approve", "reject"])
+def test_every_path_decides_once(org_id: UUID, path: Callable[..., str | None], decision: str) -> None:
+    approval = _asked(org_id, {})
+
+    assert path(approval, _asks(decision, note="why")) is None
+    again = path(approval, _asks(decision, reviewer=OWNER, note="why"))
+
+    assert f"by {REVIEWER} at" in str(again)
+    assert f"(rule: {Rule.DECIDED.value})" in str(again)
+    ((status, by, verified),) = rows("SELECT status, decided_by, identity_verified FROM agent_pending_actions")
+    assert (status, by, verified) == ({"approve": "approved", "reject": "rejected"}[decision], REVIEWER, False)
+
+
+@pytest.mark.usefixtures("_asleep")
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+def test_every_path_votes_once_where_it_takes_two(org_id: UUID, path: Callable[..., str | None]) -> None:
+    policy = ApprovalPolicy(stages=(Stage(groups=(Group(needed=2),)),))
+    approval = _asked(org_id, _row(policy))
+
+    assert path(approval, _asks()) is None
+    assert f"(rule: {Rule.VOTED.value})" in str(path(approval, _asks()))
+    assert rows("SELECT status FROM agent_pending_actions") == [("pending",)]
+    assert path(approval, _asks(reviewer=OWNER)) is None
+    assert rows("SELECT status, decided_by FROM agent_pending_actions") == [(ApprovalStatus.APPROVED.value, OWNER)]
+
+
+NOTES = [
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "<script>alert(1)</script>",
+    "x" * 2000,
+    "\u202e\U0001f9e8 \u00e9",
+    "'; DROP TABLE users; --",
+    '{"__prefect_kind": "jinja", "template": "{{ 7 * 7 }}"}',
+]
+
+
+@pytest.mark.usefixtures("_asleep")
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+@pytest.mark.parametrize("note", NOTES, ids=range(len(NOTES)))
+def test_a_note_is_data_on_every_path(org_id: UUID, path: Callable[..., str | None], note: str) -> None:
+    approval = _asked(org_id, {})
+
+    assert path(approval, _asks("reject", note=note)) is None
+
+    ((kept,),) = rows("SELECT note FROM agent_pending_actions")
+    assert kept == note
+    assert Decision.REJECT.value == rows("SELECT decision FROM agent_pending_actions")[0][0]
