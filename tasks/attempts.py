@@ -186,11 +186,11 @@ class Attempt:
             if row is None:
                 return False
             in_doubt = effects.note_failed(self._payload, error, session=session)
+            ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
             row.error_kind = None if in_doubt else kind_of(error).value
             row.error_summary = for_clients(error_for_clients(error))
             row.retry_at = None if in_doubt else retry_at(error, utc_now())
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
-            ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
             self._audit(row, event, summary=row.error_summary, session=session)

@@ -1,16 +1,22 @@
 """Whole runs under an exemption: what runs unasked, and asks again after one rejection or failure."""
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from flows.propose_exemptions import propose_exemptions as propose_exemptions_daily
+from flows.report_vigilance import report_vigilance
 from maos.approvals import Decision
 from maos.errors import EngineFailure, FailureKind
 from maos.learning import Exemption
+from sql.tables import utc_now
 from tasks.proposals import propose_exemptions
 from tests.gates import REVIEWER, pending, rows, wait_for
-from tests.histories import answer, ended_because, learn_notes, signed_exemption
+from tests.histories import ANN, answer, decided, ended_because, learn_notes, signed_exemption
 from tests.plans import Bench, step
 
 
@@ -102,3 +108,23 @@ def test_one_failure_for_good_ends_it(
 
     assert bench.run().is_completed() == (ended is None)
     assert ended_because(exemption.org_id) == ended
+
+
+def test_the_daily_flow_proposes_what_people_always_approve(learner: UUID) -> None:  # noqa: ARG001 - it has decided
+    (said,) = propose_exemptions_daily()
+
+    ((approval_id,),) = rows("SELECT id FROM agent_pending_actions WHERE kind = 'exemption' AND status = 'pending'")
+    assert said == f"demo: note_medium (medium): text=text; approval {approval_id}"
+    assert propose_exemptions_daily() == []
+
+
+def test_the_weekly_flow_publishes_how_each_organisation_decided(bench: Bench, org_id: UUID) -> None:  # noqa: ARG001
+    decided(org_id, 6, people=(ANN,), asked_at=utc_now() - timedelta(days=2))
+
+    reports = report_vigilance()
+
+    assert "| `ann@demo.example` | medium | 6 | 0 | 100% |" in reports["demo"]
+    with get_client(sync_client=True) as client:
+        key = ArtifactFilter(key=ArtifactFilterKey(any_=["demo-vigilance"]))
+        (artifact,) = client.read_artifacts(artifact_filter=key)
+    assert (artifact.type, artifact.data) == ("markdown", reports["demo"])

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from maos.actions import StepOutcome
 from maos.approvals import Decision
 from maos.effects import Effect, EffectKind
-from maos.errors import ApprovalInvalid, DecisionRefused
+from maos.errors import ApprovalInvalid, DecisionRefused, EngineFailure, FailureKind
 from maos.learning import Exemption
 from maos.plans import Plan
 from maos.risk import RiskLevel
@@ -130,6 +130,20 @@ def test_a_rollback_of_a_use_ends_it_and_counts_although_no_person_had_approved(
 
     assert ended == [f"{exemption.name} withdrawn: an action like it was wrong, says {REVIEWER}: wrong customer"]
     assert [record.rollbacks for record in records_of(exemption.org_id).values()] == [1]
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_try_that_fails_ends_it_when_it_was_the_last(exemption: Exemption, last: bool) -> None:
+    run = _run(exemption.org_id)
+    _status(run)
+    kind = FailureKind.SERVICE_ERROR if last else FailureKind.UNREACHABLE
+
+    with pytest.raises(EngineFailure), Attempt(payload_of(run, "a")):
+        raise EngineFailure(kind, "as told")
+
+    failed = "an action like it failed: the engine did not deliver (service error)"
+    assert ended_because(exemption.org_id) == (failed if last else None)
+    assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'exemption.withdrawn'") == [(int(last),)]
 
 
 def test_an_open_proposal_ends_with_a_rejection_too_and_cannot_be_signed(learner: UUID) -> None:
