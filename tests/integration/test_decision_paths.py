@@ -42,11 +42,10 @@ def _by_form(approval: Approval, request: DecisionRequest) -> str | None:
     run = find_run(approval.run_id) if approval.run_id else None
     assert run is not None
     form = ApprovalForm(
-        decision=request.decision.value.replace("_", " "),
+        decision=request.decision.value.replace("_", " ") + (f": {request.choice}" if request.choice else ""),
         reviewer=request.reviewer,
         code=request.code or "",
         note=request.note or "",
-        choice=request.choice or "none",
         edited=json.dumps(request.edited) if request.edited else "",
     )
     seen = run.model_copy(update={"gate_shown": {str(approval.id): request.seen or approval.digest}})

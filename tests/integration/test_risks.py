@@ -9,6 +9,7 @@ from prefect.client.schemas.objects import StateType
 from sqlalchemy import text
 
 from maos.actions import StepOutcome
+from maos.approvals import ApprovalKind
 from maos.effects import Effect, EffectKind
 from maos.plans import PlanStep
 from maos.policy import PolicyBook
@@ -200,3 +201,15 @@ def test_a_policy_that_tightens_holds_for_the_steps_that_are_left(bench: Bench, 
     assert (asked.risk, asked.policy.autonomy, bench.effects) == (RiskLevel.LOW, "supervised", ["first"])
     answer()
     assert beside.end().is_completed()
+
+
+def test_a_policy_may_have_every_plan_approved_at_once(bench: Bench, decide_policy: DecidePolicy) -> None:
+    decide_policy("plan_approval: true")
+    bench.plan(step("a", "note_high", text="a"), step("b", "note_high", text="b"))
+    beside = bench.run_beside()
+    (asked,) = eventually(pending)
+
+    assert (asked.kind, bench.effects) == (ApprovalKind.PLAN, [])
+    answer()
+    assert beside.end().is_completed()
+    assert sorted(bench.effects) == ["a", "b"]
