@@ -24,8 +24,9 @@ from tasks.exemptions import withdraw_exemption
 from tasks.gates import open_gate
 from tasks.learning import records_of
 from tasks.leases import run_session
-from tasks.ledger import find_run
+from tasks.ledger import find_run, survey
 from tasks.payloads import payload_of
+from tasks.plan_approvals import ask_about_plan
 from tasks.policies import store_policy
 from tasks.proposals import propose_exemptions
 from tasks.rollbacks import roll_back
@@ -157,6 +158,21 @@ def test_an_open_proposal_ends_with_a_rejection_too_and_cannot_be_signed(learner
     assert ended_because(learner) == f"an action like it was not approved by {REVIEWER}: because"
     with pytest.raises(DecisionRefused, match="cancelled"):
         answer(proposed.approval_id, OWNER)
+
+
+def test_what_is_approved_with_a_plan_is_an_example_that_does_not_count(learner: UUID) -> None:
+    run = _run(learner)
+    _, ledger = survey(run)
+    assert ask_about_plan(run, ledger)
+    ((asked,),) = rows(f"SELECT id FROM agent_pending_actions WHERE run_id = '{run.id}' AND kind = 'plan'")
+
+    answer(asked)
+
+    (record,) = records_of(learner).values()
+    assert (record.decisions, record.at_once) == (200, 1)
+    with pytest.raises(EngineFailure), Attempt(payload_of(run, "a")):
+        raise EngineFailure(FailureKind.SERVICE_ERROR, "as told")
+    assert [record.rollbacks for record in records_of(learner).values()] == [1]
 
 
 def test_a_rejection_in_a_rehearsal_says_nothing(exemption: Exemption) -> None:
