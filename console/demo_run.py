@@ -17,7 +17,7 @@ from maos.decisions import DecisionRequest
 from maos.runs import Run
 from maos.settings import load_settings
 from maos.statuses import RunStatus
-from sql.audit import audit_of_run
+from sql.audit_rows import audit_of_run
 from sql.runs import run_row
 from sql.session import system_session
 from tasks.entrypoints import ENTRYPOINTS

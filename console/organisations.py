@@ -23,14 +23,25 @@ def org_id_of(slug: str | None) -> UUID | None:
     return org.id
 
 
+def known_org_id(slug: str) -> UUID:
+    """Return the id of the organisation of this slug.
+
+    Raises:
+        BadInput: when there is no such organisation.
+    """
+    found = org_id_of(slug)
+    if found is None:
+        raise BadInput("org", slug, "the slug of an organisation that exists")
+    return found
+
+
 def organisations(slug: str | None) -> Sequence[tuple[UUID, str]]:
     """Return id and slug of the organisation of this slug, or of every active one.
 
     Raises:
         BadInput: when there is no such organisation.
     """
-    org_id = org_id_of(slug)
-    if slug and org_id:
-        return [(org_id, slug)]
+    if slug is not None:
+        return [(known_org_id(slug), slug)]
     with system_session() as session:
         return active_organizations(session=session)

@@ -132,6 +132,11 @@ class RuleBook(_Rule):
     project_version: str = Field(description="SHA-256 of the project's text.")
     organization_version: int = Field(description="Version of the organisation's document; 0: it has none.")
 
+    @property
+    def version(self) -> str:
+        """Both versions together, as records name them."""
+        return f"{self.project_version}/{self.organization_version}"
+
 
 def book_of(project: RulesDocument, organization: RulesDocument | None, *, version: int, rules: Rules) -> RuleBook:
     """Bind two documents into a rule book.

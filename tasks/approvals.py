@@ -184,6 +184,7 @@ def _event(
         was_automatic=False,
         approval_id=approval.id,
         digest=approval.digest,
+        policy_version=approval.policy.version,
         summary=said + more,
     )
 

@@ -10,16 +10,16 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from maos.actions import ArtifactRef, StepOutcome
-from maos.audit import AuditEvent
 from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.plans import PlanStep
 from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import audit, budgets, exemptions, invocations, price_overrides
+from sql import audit, budgets, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
+from tasks.audit import audit_attempt
 from tasks.consumption import consume_approval
 from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
@@ -103,6 +103,9 @@ class Attempt:
                 engine_type=step.engine,
                 action=step.action,
                 approval_id=approval.id if approval else None,
+                digest=self._payload.digest,
+                rules_version=self._payload.book.version,
+                policy_version=self._payload.policies.version,
                 task_run_id=self._task_run_id,
                 rehearsal=run.rehearsal,
                 input_summary=for_clients(_inputs_in_words(self._payload)),
@@ -150,7 +153,7 @@ class Attempt:
             row.output_summary = for_clients(progress.summary)
             row.artifacts = [artifact.model_dump(mode="json") for artifact in progress.artifacts]
             self._end(row, InvocationStatus.PENDING, session=session)
-            self._audit(row, "step.went_on", summary=row.output_summary, session=session)
+            audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
 
     @outlasting
     def _write_outcome(self, outcome: StepOutcome) -> None:
@@ -166,7 +169,7 @@ class Attempt:
             row.artifacts = [artifact.model_dump(mode="json") for artifact in outcome.artifacts]
             self._end(row, InvocationStatus.COMPLETED, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
-            self._audit(row, "step.completed", summary=row.output_summary, session=session)
+            audit_attempt(row, "step.completed", risk=payload.risk, session=session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -193,7 +196,7 @@ class Attempt:
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
-            self._audit(row, event, summary=row.error_summary, session=session)
+            audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
             for withdrawal in ended:
                 audit.append_audit(withdrawal, org_id=row.org_id, session=session)
         return in_doubt
@@ -229,24 +232,6 @@ class Attempt:
         if self._tariff:
             return self._tariff
         return Tariff(at=row.started_at, overrides=price_overrides.overrides_of(row.org_id, session=session))
-
-    def _audit(self, row: AgentInvocation, event: str, *, summary: str, session: Session) -> None:
-        payload = self._payload
-        exemption = exemptions.answered_by(row.approval_id, session=session) if row.approval_id else None
-        entry = AuditEvent(
-            event=event,
-            actor=self._agent,
-            run_id=row.run_id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=payload.risk,
-            was_automatic=row.approval_id is None or exemption is not None,
-            approval_id=row.approval_id,
-            digest=payload.digest,
-            success=event in {"step.completed", "step.went_on"},
-            summary=f"{summary} (asked nobody: {exemption})" if exemption else summary,
-        )
-        audit.append_audit(entry, org_id=row.org_id, session=session)
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:

@@ -10,6 +10,7 @@ from maos.approval_policy import ApprovalPolicy
 from maos.approval_view import as_code, parameters_as_markdown
 from maos.approvals import WHOLE_PLAN, WHOLE_RUN, ApprovalKind
 from maos.audit import AuditEvent
+from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
@@ -21,6 +22,7 @@ from maos.runs import Run
 from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, runs
 from sql.approval_tables import AgentPendingAction
+from sql.plain_rows import approval_facts
 from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
@@ -65,14 +67,13 @@ def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None
         else:
             session.add(written)
             session.flush()
-        audit.append_audit(_asked(run, written), org_id=run.org_id, session=session)
+        for event in _asked(run, written):
+            audit.append_audit(event, org_id=run.org_id, session=session)
 
 
-def _asked(run: Run, row: AgentPendingAction) -> AuditEvent:
-    exempt = row.decided_via == BY_EXEMPTION
-    told = f"Asked nobody: {row.decided_by}." if exempt else f"Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC."
-    return AuditEvent(
-        event="approval.exempted" if exempt else "approval.requested",
+def _asked(run: Run, row: AgentPendingAction) -> list[AuditEvent]:
+    requested = AuditEvent(
+        event="approval.requested",
         actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
         run_id=run.id,
         step_id=row.step_id,
@@ -80,8 +81,14 @@ def _asked(run: Run, row: AgentPendingAction) -> AuditEvent:
         risk=RiskLevel(row.risk),
         approval_id=row.id,
         digest=row.digest,
-        summary=f"{row.title} {told}",
+        summary=f"{row.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+        policy_version=ApprovalPolicy.model_validate(row.policy).version,
+        result_digest=bound_digest(approval_facts(row), REQUEST),
     )
+    if row.decided_via != BY_EXEMPTION or row.decided_by is None:
+        return [requested]
+    answer = {"event": "approval.exempted", "actor": row.decided_by, "result_digest": None}
+    return [requested, requested.model_copy(update={**answer, "summary": f"Asked nobody: {row.decided_by}."})]
 
 
 def _doubt_of(row: AgentPendingAction) -> dict[str, str]:

@@ -40,7 +40,7 @@ def cancel_the_run() -> None:
     end_run(run, RunStatus.CANCELLED, "no longer wanted")
 
 
-def wait_for(find: Callable[[], T | None], seconds: float = 30) -> T:
+def wait_for(find: Callable[[], T | None], seconds: float = 120) -> T:
     """Wait until there is something to find."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -70,7 +70,7 @@ def test_a_reviewer_reads_the_form_and_approves(page: Page, maos: Maos) -> None:
 
     _answer(page, decision="approve", reviewer=REVIEWER, note="read and approved")
 
-    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    shown = maos.shown(run_id, "completed_at IS NOT NULL")
     assert shown["status"] == "completed"
     (approval,) = shown["approvals"]
     assert (approval["decided_by"], approval["decided_via"], approval["note"]) == (
@@ -91,7 +91,7 @@ def test_a_refused_answer_comes_back_with_the_reason_and_a_rejection_ends_the_ru
     assert "Your last answer was refused" in page.get_by_role("dialog").inner_text()
     _answer(page, decision="reject", reviewer=REVIEWER, note="not like this")
 
-    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    shown = maos.shown(run_id, "completed_at IS NOT NULL")
     assert shown["status"] == "cancelled"
     assert not (maos.home / "artifacts" / "demo" / run_id / "published").exists()
 

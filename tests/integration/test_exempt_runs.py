@@ -51,10 +51,11 @@ def test_the_exempt_step_runs_unasked_and_asks_again_after_one_rejection(bench: 
     assert (status, decided_by, decided_via, used) == ("approved", exemption.name, "exemption", True)
     audited = rows("SELECT event, was_automatic, summary FROM agent_action_audit_log WHERE step_id = 'a'")
     assert {event: automatic for event, automatic, _ in audited} == {
+        "approval.requested": True,
         "approval.exempted": True,
         "step.completed": True,
     }
-    assert all(exemption.name in summary for _, _, summary in audited)
+    assert [event for event, _, summary in audited if exemption.name not in summary] == ["approval.requested"]
 
     # Supervised, everything asks; what is rejected there is rejected.
     bench.plan(step("b", "note_medium", text="second"))

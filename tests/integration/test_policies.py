@@ -169,7 +169,7 @@ def test_what_a_step_reads_is_checked_before_it_runs(bench: Bench) -> None:
 
 
 def test_no_more_steps_run_at_once_than_the_request_allows(bench: Bench) -> None:
-    most_at_once = bench.watch_overlap(0.1)
+    most_at_once = bench.watch_overlap(20)
     bench.plan(*(step(f"s{number}", text=f"s{number}") for number in range(6)))
 
     assert bench.run(parallelism=2).is_completed()

@@ -1,7 +1,7 @@
 """Policies of organisations, and the teams of runs.
 
 Revision ID: 0010
-Revises: 0008
+Revises: 0009
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision: str = "0010"
-down_revision: str | None = "0008"
+down_revision: str | None = "0009"
 branch_labels: str | None = None
 depends_on: str | None = None
 
