@@ -12,6 +12,7 @@ from maos.actions import StepOutcome
 from maos.approvals import Decision
 from maos.effects import Effect, EffectKind
 from maos.errors import ApprovalInvalid, DecisionRefused, EngineFailure, FailureKind
+from maos.evidence_approvals import approval_findings
 from maos.learning import Exemption
 from maos.plans import Plan
 from maos.risk import RiskLevel
@@ -20,6 +21,7 @@ from sql.exemptions import hold_in_force
 from sql.session import org_session, system_session
 from tasks.abandonment import abandon_running
 from tasks.attempts import Attempt
+from tasks.evidence import Audience, evidence_of
 from tasks.exemptions import withdraw_exemption
 from tasks.gates import open_gate
 from tasks.learning import records_of
@@ -145,6 +147,21 @@ def test_a_try_that_fails_ends_it_when_it_was_the_last(exemption: Exemption, las
     failed = "an action like it failed: the engine did not deliver (service error)"
     assert ended_because(exemption.org_id) == (failed if last else None)
     assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'exemption.withdrawn'") == [(int(last),)]
+
+
+def test_a_use_holds_in_the_evidence_of_its_run_and_a_forged_one_does_not(exemption: Exemption) -> None:
+    run = _run(exemption.org_id)
+    _status(run)
+    _carry_out(run)
+    found = evidence_of(run.id, Audience.INTERNAL)
+    (approval,) = found.approvals
+
+    assert approval.decided_by == exemption.name
+    assert list(approval_findings(found)) == []
+    told = tuple(link for link in found.chain.links if link.row is None or link.row["event"] != "approval.exempted")
+    chain = found.chain.model_copy(update={"links": told})
+    forged = [finding.reason for finding in approval_findings(found.model_copy(update={"chain": chain}))]
+    assert "the audit log does not have the exemption that approved it" in forged
 
 
 def test_an_open_proposal_ends_with_a_rejection_too_and_cannot_be_signed(learner: UUID) -> None:
