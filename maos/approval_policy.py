@@ -98,6 +98,11 @@ class ApprovalPolicy(BaseModel):
         return self.expires_after or EXPIRES_AFTER[risk]
 
     @property
+    def approvals_needed(self) -> int:
+        """How many people have to approve, all stages together."""
+        return sum(group.needed for stage in self.stages for group in stage.groups)
+
+    @property
     def in_words(self) -> str:
         """Whom it takes."""
         if self.users is not None:

@@ -82,8 +82,18 @@ class VoteFacts(_Part):
     voter: str
 
 
+class EditFacts(_Part):
+    """What a reviewer has made of the payload that was shown."""
+
+    before: JsonObject
+    after: JsonObject
+    digest_before: Hash
+    digest_after: Hash
+    edited_by: str
+
+
 class ApprovalFacts(_Bound):
-    """An approval with its payload, policy and votes."""
+    """An approval with its payload, policy, votes and edits."""
 
     id: str
     step_id: str
@@ -95,6 +105,7 @@ class ApprovalFacts(_Bound):
     decided_via: str | None
     consumed_at: str | None
     votes: tuple[VoteFacts, ...]
+    edits: tuple[EditFacts, ...] = ()
     _bound: ClassVar[tuple[str, ...]] = REQUEST
 
     @property

@@ -29,6 +29,8 @@ def approval_findings(evidence: Evidence) -> Iterator[Finding]:
             continue
         if not evidence.hides("approvals", number) and not _is_as_asked(approval, own):
             yield Finding(place=place, reason="the audit log does not have its request as it is here")
+        if not evidence.hides("approvals", number, "edits") and (reason := _edit_fault(approval)):
+            yield Finding(place=place, reason=reason)
         for reason in (*_decision_reasons(approval, own), *_vote_reasons(approval, own)):
             yield Finding(place=place, reason=reason)
     yield from _unapproved(evidence)
@@ -45,6 +47,21 @@ def _is_as_asked(approval: ApprovalFacts, rows: list[Document]) -> bool:
     asked = [row.get("result_digest") for row in rows if row["event"] == "approval.requested"]
     # Of the first releases' requests the log has no digest.
     return bool(asked) and asked[0] in {None, approval.bound_digest()}
+
+
+def _edit_fault(approval: ApprovalFacts) -> str | None:
+    """Return what does not hold of the edits: each takes up what the one before has made, to the present payload."""
+    for edit in approval.edits:
+        digests = (edit.digest_before, edit.digest_after)
+        if digests != (digest_of(with_engines(edit.before)), digest_of(with_engines(edit.after))):
+            return f"the edit by {edit.edited_by} has not the digests of its payloads"
+        if edit.edited_by not in {vote.voter for vote in approval.votes if vote.decision == "edit"}:
+            return f"the edit by {edit.edited_by} has no vote"
+    ends = [edit.digest_after for edit in approval.edits]
+    begins = [edit.digest_before for edit in approval.edits]
+    return (
+        "its edits do not lead to its payload" if ends != [*begins[1:], *([approval.digest] if ends else [])] else None
+    )
 
 
 def _decision_reasons(approval: ApprovalFacts, rows: list[Document]) -> Iterator[str]:

@@ -78,8 +78,7 @@ def _counted(voted: Voted, votes: Sequence[Vote]) -> list[Vote]:
 def progress_in_words(voted: Voted, votes: Sequence[Vote]) -> str:
     """Return how far the votes have brought it, where it takes more than one."""
     stages = voted.policy.stages
-    needed = sum(group.needed for stage in stages for group in stage.groups)
-    if needed == 1:
+    if voted.policy.approvals_needed == 1:
         return ""
     stage = stages[voted.stage]
     at = f"stage {voted.stage + 1} of {len(stages)}, {stage.name}: " if len(stages) > 1 else ""

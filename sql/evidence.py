@@ -7,14 +7,14 @@ from sqlmodel import Session, SQLModel, col, select
 
 from maos.actions import JsonObject
 from maos.audit import Document, content_digest
-from sql.approval_tables import AgentActionVote, AgentPendingAction
+from sql.approval_tables import AgentActionEdit, AgentActionVote, AgentPendingAction
 from sql.audit import documents
 from sql.plain_rows import approval_facts, plain_row
 from sql.tables import AgentInvocation, InvocationVendorDetail, UsageEntry, User
 
 
 def approvals_with_votes(run_id: UUID, *, session: Session) -> list[JsonObject]:
-    """Return the approvals of a run, the oldest first, each with its votes and who voted."""
+    """Return the approvals of a run, the oldest first, each with its votes, who voted, and its edits."""
     asked = select(AgentPendingAction).where(AgentPendingAction.run_id == run_id)
     votes = (
         select(AgentActionVote, User.email)
@@ -24,9 +24,20 @@ def approvals_with_votes(run_id: UUID, *, session: Session) -> list[JsonObject]:
         .order_by(col(AgentActionVote.voted_at), col(AgentActionVote.user_id))
     )
     cast = [plain_row(vote) | {"voter": email} for vote, email in session.exec(votes)]
+    edits = (
+        select(AgentActionEdit)
+        .join(AgentPendingAction, col(AgentPendingAction.id) == AgentActionEdit.approval_id)
+        .where(AgentPendingAction.run_id == run_id)
+        .order_by(col(AgentActionEdit.revision))
+    )
+    edited = _plain(session.exec(edits).all())
     asked = asked.order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
     found = [approval_facts(row) for row in session.exec(asked)]
-    return [each | {"votes": [vote for vote in cast if vote["approval_id"] == each["id"]]} for each in found]
+    return [each | {"votes": _of(each, cast), "edits": _of(each, edited)} for each in found]
+
+
+def _of(approval: JsonObject, rows: list[JsonObject]) -> list[JsonObject]:
+    return [row for row in rows if row["approval_id"] == approval["id"]]
 
 
 def usage_entries(run_id: UUID, *, session: Session) -> list[JsonObject]:

@@ -66,11 +66,19 @@ def _rows_of(row: OrchestratorRun, *, session: Session) -> JsonObject:
         "run": run_facts(row),
         "plan_revisions": [revision | {"plan": with_labels(revision["plan"])} for revision in revisions],
         "invocations": [attempt_facts(each) for each in invocations.list_invocations(row.id, session=session)],
-        "approvals": [approval | {"payload": with_labels(approval["payload"])} for approval in asked],
+        "approvals": [_approval(approval) for approval in asked],
         "effects": [plain_row(effect) for effect in effects.effects_of_run(row.id, session=session)],
         "usage_entries": evidence.usage_entries(row.id, session=session),
         "chain": _chain(row, session=session),
     }
+
+
+def _approval(approval: JsonObject) -> JsonObject:
+    edits = [
+        edit | {"before": with_labels(edit["before"]), "after": with_labels(edit["after"])}
+        for edit in approval["edits"]
+    ]
+    return approval | {"payload": with_labels(approval["payload"]), "edits": edits}
 
 
 def _chain(row: OrchestratorRun, *, session: Session) -> JsonObject:

@@ -163,6 +163,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         initiator_id=run.initiator,
         started_at=now,
         expires_at=now + question.policy.life_of(question.risk),
+        approvals_required=question.policy.approvals_needed,
         outcome_on_expiry=question.policy.on_expiry,
         status="pending",
         caller=question.caller,

@@ -80,6 +80,7 @@ def grant(approval: Approval, request: DecisionRequest, *, verified: bool, sessi
             acting_for=sorted(approval.acting_for),
             started_at=now,
             expires_at=now + each.policy.life_of(each.risk),
+            approvals_required=each.policy.approvals_needed,
             outcome_on_expiry=each.policy.on_expiry,
             status=ApprovalStatus.APPROVED,
             decision=Decision.APPROVE,
