@@ -15,8 +15,8 @@ from maos.errors import EngineFailure, FailureKind
 from maos.learning import Exemption
 from sql.tables import utc_now
 from tasks.proposals import propose_exemptions
-from tests.gates import REVIEWER, pending, rows, wait_for
-from tests.histories import ANN, answer, decided, ended_because, learn_notes, signed_exemption
+from tests.gates import REVIEWER, answer_form, pending, rows, wait_for
+from tests.histories import ANN, decided, ended_because, learn_notes, signed_exemption
 from tests.plans import Bench, step
 
 
@@ -37,7 +37,9 @@ def _asked_in_turn(bench: Bench, decision: Decision = Decision.APPROVE, **fields
     """Run the plan of the bench, which asks a person exactly once."""
     beside = bench.run_beside(**fields)
     (approval,) = wait_for(pending)
-    answer(approval.id, decision=decision)
+    assert approval.run_id is not None
+    # By its form: a decision in the ledger alone wakes no run that has begun to wait.
+    answer_form(approval.run_id, decision=decision.value, reviewer=REVIEWER, note="because")
     beside.end()
 
 
@@ -75,7 +77,8 @@ def test_a_proposal_alone_lets_nothing_run(bench: Bench, learner: UUID) -> None:
 
     beside = bench.run_beside()
     waiting = wait_for(lambda: [each for each in pending() if each.step_id == "a"])
-    answer(waiting[0].id)
+    assert waiting[0].run_id is not None
+    answer_form(waiting[0].run_id, decision="approve", reviewer=REVIEWER, note="because")
 
     assert beside.end().is_completed()
 
