@@ -111,6 +111,8 @@ def _edit(text: str) -> JsonObject:
         parsed = json.loads(text or "{}")
     except ValueError as error:
         raise _refused(Rule.SCHEMA, f"edited: it is no JSON: {error}") from None
+    except RecursionError:
+        raise _refused(Rule.SCHEMA, "edited: it nests too deeply") from None
     if not isinstance(parsed, dict) or not parsed:
         raise _refused(Rule.SCHEMA, "edited: a JSON object with the parameters that change, at least one")
     return parsed

@@ -6,6 +6,7 @@ from maos.audit import Document
 from maos.audit_export import Finding
 from maos.canonical import digest_of
 from maos.evidence import ApprovalFacts, Evidence, with_engines
+from maos.learning import BY_EXEMPTION
 
 # By people or by time; one that was withdrawn needs no decision.
 _DECIDED = {"approved", "rejected", "expired"}
@@ -79,6 +80,10 @@ def _vote_reasons(approval: ApprovalFacts, rows: list[Document]) -> Iterator[str
         if vote.approval_id != approval.id or not said or said == {_OPPOSITE.get(vote.decision)}:
             yield f"the audit log does not have the vote of {vote.voter}"
     if approval.decided_via == "system":
+        return
+    if approval.decided_via == BY_EXEMPTION:
+        if not any(row["event"] == "approval.exempted" for row in rows):
+            yield "the audit log does not have the exemption that approved it"
         return
     favourable = sum(vote.decision in _FOR_IT for vote in approval.votes)
     if approval.status == "approved" and favourable < approval.approvals_required:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from maos.actions import JsonObject
 from maos.approval_policy import ApprovalPolicy, deciders_of
 from maos.approval_view import RISK_IN_COLOUR, as_code
+from maos.learning import Likeness
 from maos.risk import RiskLevel
 
 
@@ -27,6 +28,7 @@ class PlannedAction(BaseModel):
     cost_ceiling_usd: Decimal
     policy: ApprovalPolicy
     caller: str | None = None
+    likeness: Likeness
 
 
 def covered(planned: Sequence[PlannedAction]) -> tuple[PlannedAction, ...]:

@@ -29,6 +29,7 @@ _ALLOWED: Mapping[str, str] = {
     "read_only_exempt": _BOOLEAN,
     "one_time_codes_required": _BOOLEAN,
     "plan_approval": _BOOLEAN,
+    "learning": _BOOLEAN,
     "teams": "a mapping of names of teams in small letters, digits and dashes",
     "teams.*": f"a mapping of {', '.join(TeamPolicy.model_fields)}",
     "teams.*.autonomy": f"one of {', '.join(AutonomyLevel)}",

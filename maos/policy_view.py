@@ -63,6 +63,7 @@ def facts_of(policy: Policy) -> dict[str, str]:
         "read_only_exempt": _yes(policy.read_only_exempt),
         "one_time_codes_required": _yes(policy.one_time_codes_required),
         "plan_approval": _yes(policy.plan_approval),
+        "learning": _yes(policy.learning),
     }
     facts |= {f"teams.{name}": policy.level_of(name).value for name in sorted(policy.teams)}
     facts |= {f"risk_rules.{number}": rule_in_words(rule) for number, rule in enumerate(policy.risk_rules, start=1)}

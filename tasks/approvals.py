@@ -15,6 +15,7 @@ from maos.votes import Vote, progress_in_words, seat_of, verdict_of
 from sql import approvals, audit, votes
 from sql.session import org_session, system_session
 from tasks.edits import edited
+from tasks.exemptions import note_decision
 from tasks.plan_approvals import grant
 from tasks.reviewers import Identity, identify
 from tasks.secrecy import for_clients
@@ -119,7 +120,9 @@ def _cast(
         _decide(approval, request, verdict, verified=identity.verified, session=session)
     else:
         _go_on(approval, verdict, now=now, session=session)
-    audit.append_audit(_event(approval, request, identity, verdict, given), org_id=approval.org_id, session=session)
+    learned = note_decision(approval, request, verdict, session=session)
+    for event in (_event(approval, request, identity, verdict, given), *learned):
+        audit.append_audit(event, org_id=approval.org_id, session=session)
 
 
 def _refuse(approval_id: UUID, refusal: Refusal | None) -> None:

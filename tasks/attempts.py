@@ -10,17 +10,18 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from maos.actions import ArtifactRef, StepOutcome
-from maos.approvals import Approval, ApprovalKind
-from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
+from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.plans import PlanStep
-from maos.statuses import ApprovalStatus, InvocationStatus
+from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import approvals, budgets, invocations, price_overrides
+from sql import audit, budgets, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
 from tasks.audit import audit_attempt
+from tasks.consumption import consume_approval
+from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
 from tasks.leases import run_session
 from tasks.outages import outlasting
@@ -88,7 +89,7 @@ class Attempt:
             if known := invocations.find_invocation(self._invocation_id, session=session):
                 self.number = known.attempt
                 return
-            approval = _consume_approval(self._payload, session=session)
+            approval = consume_approval(self._payload, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
             row = AgentInvocation(
@@ -188,6 +189,7 @@ class Attempt:
             if row is None:
                 return False
             in_doubt = effects.note_failed(self._payload, error, session=session)
+            ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
             row.error_kind = None if in_doubt else kind_of(error).value
             row.error_summary = for_clients(error_for_clients(error))
             row.retry_at = None if in_doubt else retry_at(error, utc_now())
@@ -195,6 +197,8 @@ class Attempt:
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
             audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
+            for withdrawal in ended:
+                audit.append_audit(withdrawal, org_id=row.org_id, session=session)
         return in_doubt
 
     def _running_row(self, session: Session) -> AgentInvocation | None:
@@ -228,23 +232,6 @@ class Attempt:
         if self._tariff:
             return self._tariff
         return Tariff(at=row.started_at, overrides=price_overrides.overrides_of(row.org_id, session=session))
-
-
-def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
-    in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
-    # What a person was asked about takes their approval, whatever has become of its risk.
-    if not (payload.guarded or in_doubt or (approval and approval.kind is ApprovalKind.ACTION)):
-        return None
-    if approval is None or approval.status is not ApprovalStatus.APPROVED:
-        raise ApprovalInvalid(payload.step.id, "nobody has approved it")
-    if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
-        raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
-    if payload.risk.rank > approval.risk.rank:
-        raise ApprovalInvalid(payload.step.id, f"it was approved as {approval.risk}, and is {payload.risk} by now")
-    if not approvals.consume(approval.id, payload.digest, session=session):
-        raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
-    return approval
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:

@@ -6,7 +6,7 @@ from maos.audit import AuditEvent
 from maos.bound_facts import ATTEMPT, bound_digest
 from maos.errors import FailureKind
 from maos.risk import RiskLevel
-from sql import audit
+from sql import audit, exemptions
 from sql.plain_rows import attempt_facts
 from sql.tables import AgentInvocation
 
@@ -20,6 +20,8 @@ def audit_attempt(
         risk: None where its action is gone.
         error: why it failed; an effect in doubt has a reason too.
     """
+    exemption = exemptions.answered_by(row.approval_id, session=session) if row.approval_id else None
+    said = (row.error_summary if error else row.output_summary) or ""
     entry = AuditEvent(
         event=event,
         actor=row.agent_name,
@@ -27,11 +29,11 @@ def audit_attempt(
         step_id=row.step_id,
         action=row.action,
         risk=risk,
-        was_automatic=row.approval_id is None,
+        was_automatic=row.approval_id is None or exemption is not None,
         approval_id=row.approval_id,
         digest=row.digest,
         success=error is None,
-        summary=(row.error_summary if error else row.output_summary) or "",
+        summary=f"{said} (asked nobody: {exemption})" if exemption else said,
         rules_version=row.rules_version,
         policy_version=row.policy_version,
         error=error,

@@ -14,6 +14,7 @@ from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
+from maos.learning import BY_EXEMPTION
 from maos.policy import approval_policy
 from maos.risk import RiskLevel
 from maos.rules_check import policy_of
@@ -25,6 +26,7 @@ from sql.plain_rows import approval_facts
 from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
+from tasks.learning import add_example
 from tasks.leases import run_session
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
@@ -43,12 +45,16 @@ def open_gate(run: Run, step_id: str) -> None:
         RuleBroken: when the rules forbid it: what nobody may do, nobody is asked about.
     """
     payload = payload_of(run, step_id)
-    write_gate(run, approval_row(run, question_of(payload)))
+    write_gate(run, approval_row(run, question_of(payload)), payload)
 
 
 @outlasting
-def write_gate(run: Run, row: AgentPendingAction) -> None:
-    """Write an approval that waits, unless it waits already."""
+def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None) -> None:
+    """Write an approval that waits, unless it waits already, or an exemption answers in the place of a person.
+
+    Args:
+        payload: of the step that it asks about, if it asks about one.
+    """
     with run_session(run) as session:
         newest = approvals.newest_approvals(run.id, session=session).get(row.step_id)
         if newest and newest.status is ApprovalStatus.PENDING:
@@ -56,22 +62,33 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
         in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
         written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
         written.acting_for = runs.initiators_before(run.id, session=session)
-        session.add(written)
-        session.flush()
-        event = AuditEvent(
-            event="approval.requested",
-            actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
-            run_id=run.id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=RiskLevel(row.risk),
-            approval_id=written.id,
-            digest=row.digest,
-            summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
-            policy_version=ApprovalPolicy.model_validate(row.policy).version,
-            result_digest=bound_digest(approval_facts(written), REQUEST),
-        )
-        audit.append_audit(event, org_id=run.org_id, session=session)
+        if payload and not in_doubt:
+            add_example(written, payload, before=newest, session=session)
+        else:
+            session.add(written)
+            session.flush()
+        for event in _asked(run, written):
+            audit.append_audit(event, org_id=run.org_id, session=session)
+
+
+def _asked(run: Run, row: AgentPendingAction) -> list[AuditEvent]:
+    requested = AuditEvent(
+        event="approval.requested",
+        actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
+        run_id=run.id,
+        step_id=row.step_id,
+        action=row.action,
+        risk=RiskLevel(row.risk),
+        approval_id=row.id,
+        digest=row.digest,
+        summary=f"{row.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+        policy_version=ApprovalPolicy.model_validate(row.policy).version,
+        result_digest=bound_digest(approval_facts(row), REQUEST),
+    )
+    if row.decided_via != BY_EXEMPTION or row.decided_by is None:
+        return [requested]
+    answer = {"event": "approval.exempted", "actor": row.decided_by, "result_digest": None}
+    return [requested, requested.model_copy(update={**answer, "summary": f"Asked nobody: {row.decided_by}."})]
 
 
 def _doubt_of(row: AgentPendingAction) -> dict[str, str]:

@@ -12,9 +12,11 @@ from maos.plan_approvals import PlannedAction, covered, plan_as_markdown
 from maos.plans import PlanStep
 from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus
+from sql import learning
 from sql.approval_tables import AgentPendingAction
 from sql.tables import utc_now
 from tasks.gates import Question, approval_row, question_of, write_gate
+from tasks.learning import likeness_of
 from tasks.payloads import payload_of
 from tasks.policies import policy_book
 
@@ -58,8 +60,10 @@ def _planned(run: Run, step: PlanStep) -> PlannedAction | None:
     except (InputMismatch, EngineFailure, PolicyViolation):
         # It is asked about, or fails with its reason, when its turn comes.
         return None
-    row = approval_row(run, question_of(payload)) if payload.guarded else None
-    return PlannedAction.model_validate(row.model_dump(include=set(PlannedAction.model_fields))) if row else None
+    if not payload.guarded:
+        return None
+    fields = approval_row(run, question_of(payload)).model_dump(include=set(PlannedAction.model_fields))
+    return PlannedAction.model_validate({**fields, "likeness": likeness_of(payload)})
 
 
 def grant(approval: Approval, request: DecisionRequest, *, verified: bool, session: Session) -> None:
@@ -67,26 +71,26 @@ def grant(approval: Approval, request: DecisionRequest, *, verified: bool, sessi
     now = utc_now()
     for fields in approval.payload["covers"]:
         each = PlannedAction.model_validate(fields)
-        session.add(
-            AgentPendingAction(
-                **each.model_dump(exclude={"policy"}),
-                policy=each.policy.model_dump(mode="json"),
-                org_id=approval.org_id,
-                run_id=approval.run_id,
-                initiator_id=approval.initiator,
-                acting_for=sorted(approval.acting_for),
-                started_at=now,
-                expires_at=now + each.policy.life_of(each.risk),
-                approvals_required=each.policy.approvals_needed,
-                outcome_on_expiry=each.policy.on_expiry,
-                status=ApprovalStatus.APPROVED,
-                decision=Decision.APPROVE,
-                decided_by=request.reviewer,
-                decided_via=DecisionPath.PLAN,
-                decided_at=now,
-                identity_verified=verified,
-                note=request.note,
-                granted_by=approval.id,
-            )
+        row = AgentPendingAction(
+            **each.model_dump(exclude={"policy", "likeness"}),
+            policy=each.policy.model_dump(mode="json"),
+            org_id=approval.org_id,
+            run_id=approval.run_id,
+            initiator_id=approval.initiator,
+            acting_for=sorted(approval.acting_for),
+            started_at=now,
+            expires_at=now + each.policy.life_of(each.risk),
+            approvals_required=each.policy.approvals_needed,
+            outcome_on_expiry=each.policy.on_expiry,
+            status=ApprovalStatus.APPROVED,
+            decision=Decision.APPROVE,
+            decided_by=request.reviewer,
+            decided_via=DecisionPath.PLAN,
+            decided_at=now,
+            identity_verified=verified,
+            note=request.note,
+            granted_by=approval.id,
         )
-    session.flush()
+        session.add(row)
+        session.flush()
+        learning.add_likeness(row.id, each.likeness, org_id=row.org_id, exemption_id=None, session=session)
