@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from console.approvals import decide_and_resume
+from console.decisions import decide_and_resume
 from flows.approvals import _submit
 from flows.forms import ApprovalForm, FormDecision
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
