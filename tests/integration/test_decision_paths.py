@@ -100,8 +100,8 @@ CASES: dict[Rule, tuple[dict[str, object], DecisionRequest]] = {
 @pytest.fixture
 def _asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     # No Prefect here: what wakes a run is proved elsewhere.
-    monkeypatch.setattr("console.approvals.resume", lambda *_, **__: True)
-    monkeypatch.setattr("console.approvals._mend_run_of", lambda _approval: None)
+    monkeypatch.setattr("console.decisions.wake_run_of", lambda *_: True)
+    monkeypatch.setattr("console.decisions.mend_runs", lambda _run_ids: None)
 
 
 def _asked(org_id: UUID, columns: dict[str, object]) -> Approval:
