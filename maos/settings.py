@@ -7,6 +7,7 @@ Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`, `PRE
 import json
 import os
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -23,6 +24,8 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.redaction import without_secrets
 
+# What decides what the settings are, the stack's file apart.
+_PREFIXES = ("MAOS_", "PREFECT_API_", "HOME", "XDG_DATA_HOME")
 # Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
 _FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"}
 
@@ -200,6 +203,21 @@ def load_settings() -> Settings:
     Raises:
         BadInput: naming the variable, its value and what is allowed.
     """
+    return _read_from(_what_is_read())
+
+
+def _what_is_read() -> tuple[object, ...]:
+    """Return what settings are read from: reading takes milliseconds, and every transaction asks for them."""
+    named = tuple((name, value) for name, value in os.environ.items() if name.startswith(_PREFIXES))
+    try:
+        file = (home_folder() / "connection.json").stat()
+    except OSError:
+        return named
+    return (*named, file.st_ino, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_from(_: tuple[object, ...]) -> Settings:
     return _read(Settings)
 
 
