@@ -13,8 +13,15 @@ def org_id_of(slug: str | None) -> UUID | None:
     Raises:
         BadInput: when there is no such organisation.
     """
-    if slug is None:
-        return None
+    return None if slug is None else known_org_id(slug)
+
+
+def known_org_id(slug: str) -> UUID:
+    """Return the id of the organisation of this slug.
+
+    Raises:
+        BadInput: when there is no such organisation.
+    """
     with system_session() as session:
         org = find_organization(slug, session=session)
     if org is None:

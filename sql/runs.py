@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, literal, text, tuple_, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
+from maos.organizations import SUSPENSION, OrganizationStatus
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
@@ -37,11 +38,19 @@ def open_runs(*, session: Session) -> list[Run]:
     return [_run_of(row, org) for row, org in session.exec(statement)]
 
 
+def count_open(org_id: UUID, *, session: Session) -> int:
+    """Return how many runs of an organisation have no end."""
+    is_open = col(OrchestratorRun.completed_at).is_(None)
+    return session.exec(select(func.count()).where(OrchestratorRun.org_id == org_id, is_open)).one()
+
+
 def _run_of(row: OrchestratorRun, org: Organization) -> Run:
     others = {
         "org": org.slug,
         "read_only_exempt": org.read_only_exempt,
         "initiator": row.initiator_id,
+        # Read, not written: when the suspension ends, the holds of people are still there.
+        "held_by": row.held_by or (SUSPENSION if org.status != OrganizationStatus.ACTIVE else None),
         "request": row.prompt_inputs,
         "plan": load_plan(row.plan),
     }

@@ -64,7 +64,11 @@ def test_references_between_tenant_tables_carry_the_organisation(database: str) 
 
 
 def test_the_application_owns_nothing_and_bypasses_nothing(database: str) -> None:
-    roles = _rows(database, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname LIKE 'maos\\_%'")
+    roles = _rows(
+        database,
+        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles "
+        "WHERE rolname LIKE 'maos\\_%' AND rolname NOT LIKE 'maos\\_client\\_%'",
+    )
     owners = _rows(
         database,
         "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'",
@@ -75,6 +79,7 @@ def test_the_application_owns_nothing_and_bypasses_nothing(database: str) -> Non
         "maos_client": False,
         "maos_owner": False,
         "maos_system": False,
+        "maos_views": False,
     }
     assert owners == [("maos_owner",)]
 
