@@ -1,0 +1,165 @@
+"""A role that does not allow something is refused before anything is written, on every path there is."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import UUID
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from console.main import cli
+from flows.approvals import ApprovalForm, FormDecision, _release, _submit
+from maos.approvals import Decision, DecisionPath, DecisionRequest
+from maos.errors import BadInput, DecisionRefused
+from maos.requests import RunRequest
+from maos.roles import Permission, Role, may
+from sql.approvals import find_approval
+from sql.organizations import ensure_member, find_organization
+from sql.session import system_session
+from sql.tables import utc_now
+from tasks.admission import admit
+from tasks.approvals import decide
+from tasks.exports import manifest_now
+from tasks.ledger import find_run
+from tests.rows import add_approval, add_run
+from tests.rule_books import document
+
+SOMEBODY = "somebody@demo.example"
+STRANGER = "stranger@else.example"
+
+
+class Stage:
+    """An organisation in which somebody has each role in turn, with a run and an approval."""
+
+    def __init__(self, org_id: UUID, folder: Path) -> None:
+        self.org_id = org_id
+        self.run_id = add_run(org_id)
+        asked = {"org": "demo", "title": "Test", "initiator": "author@demo.example", "dataset": "orders.csv"}
+        self.ended_id = add_run(org_id, status="failed", completed_at=utc_now(), prompt_inputs=asked)
+        self.approval_id = add_approval(org_id, self.run_id)
+        self.rules = folder / "rules.md"
+        self.rules.write_text(document("limits: {steps: 3}", "Ours."))
+        self.person = STRANGER
+
+    def become(self, role: Role | None) -> None:
+        """Give a new person this role; nobody has several."""
+        self.person = f"{role.value}-{SOMEBODY}" if role else STRANGER
+        if role:
+            with system_session() as session:
+                ensure_member(self.person, "Somebody", role, org_id=self.org_id, session=session)
+
+    @property
+    def digest(self) -> str:
+        """What stands for everything that is written of the organisation."""
+        with system_session() as session:
+            org = find_organization("demo", session=session)
+            assert org
+            return manifest_now(org, session=session).digest
+
+
+@pytest.fixture
+def stage(org_id: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    # Nothing listens there: whoever is refused is refused before anybody is asked.
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    monkeypatch.setattr("console.approvals._mend_run_of", lambda _approval: None)
+    return Stage(org_id, tmp_path)
+
+
+Command = Callable[[Stage], tuple[str, ...]]
+
+# Every command that takes `--as`, as it is called, and what it takes.
+COMMANDS: dict[str, tuple[Permission, Command]] = {
+    "approvals approve": (Permission.DECIDE, lambda s: (str(s.approval_id),)),
+    "approvals reject": (Permission.DECIDE, lambda s: (str(s.approval_id), "--note", "no")),
+    "runs hold": (Permission.OPERATE_RUNS, lambda s: (str(s.run_id),)),
+    "runs release": (Permission.OPERATE_RUNS, lambda s: (str(s.run_id),)),
+    "runs cancel": (Permission.OPERATE_RUNS, lambda s: (str(s.run_id),)),
+    "runs retry": (Permission.START_RUNS, lambda s: (str(s.ended_id),)),
+    "rules set": (Permission.STORE_RULES, lambda s: (str(s.rules), "--org", "demo")),
+    "prices set": (Permission.SET_PRICES, lambda _: ("--org", "demo", "--model", "*", "--markup", "5")),
+    "org suspend": (Permission.SUSPEND, lambda _: ("demo", "--reason", "x")),
+    "org resume": (Permission.SUSPEND, lambda _: ("demo",)),
+    "org delete": (Permission.DELETE, lambda _: ("demo",)),
+    "users add": (Permission.MANAGE_PEOPLE, lambda _: ("x@demo.example", "--org", "demo", "--role", "auditor")),
+    "users grant": (Permission.MANAGE_PEOPLE, lambda _: (STRANGER, "--org", "demo", "--role", "auditor")),
+    "users revoke": (Permission.MANAGE_PEOPLE, lambda _: ("author@demo.example", "--org", "demo")),
+}
+
+
+def _commands(group: click.Group, *path: str) -> Iterator[tuple[str, click.Command]]:
+    with click.Context(group) as context:
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            if isinstance(command, click.Group):
+                yield from _commands(command, *path, name)
+            elif command:
+                yield " ".join((*path, name)), command
+
+
+def test_every_command_that_takes_a_person_has_a_case() -> None:
+    taking = {name for name, command in _commands(cli) if any("--as" in option.opts for option in command.params)}
+
+    assert taking == set(COMMANDS)
+
+
+def test_a_command_without_the_permission_is_refused_before_anything_is_written(stage: Stage) -> None:
+    for name, (permission, arguments) in COMMANDS.items():
+        for role in (None, *(role for role in Role if not may({role}, permission))):
+            stage.become(role)
+            before = stage.digest
+            done = CliRunner().invoke(cli, [*name.split(), *arguments(stage), "--as", stage.person])
+
+            assert isinstance(done.exception, BadInput | DecisionRefused), (name, role, done.output, done.exception)
+            assert stage.person in str(done.exception), (name, role, done.exception)
+            assert stage.digest == before, (name, role)
+
+
+def test_a_run_is_started_by_those_alone_who_may(stage: Stage) -> None:
+    for role in (None, *Role):
+        stage.become(role)
+        request = RunRequest(org="demo", initiator=stage.person, title="Report")
+        if role and may({role}, Permission.START_RUNS):
+            assert admit(request) == stage.org_id
+        else:
+            before = stage.digest
+            with pytest.raises(BadInput):
+                admit(request)
+            assert stage.digest == before
+
+
+def test_the_form_and_the_function_that_decide_refuse_those_who_may_not(stage: Stage) -> None:
+    with system_session() as session:
+        approval = find_approval(stage.approval_id, session=session)
+    assert approval
+    for role in (None, *(role for role in Role if not may({role}, Permission.DECIDE))):
+        stage.become(role)
+        before = stage.digest
+        request = DecisionRequest(decision=Decision.APPROVE, reviewer=stage.person, via=DecisionPath.COMMAND_LINE)
+
+        with pytest.raises(DecisionRefused, match=stage.person):
+            decide(stage.approval_id, request)
+        form = ApprovalForm(decision=FormDecision.APPROVE, reviewer=stage.person)
+        assert stage.person in (_submit(form, (approval,)) or "")
+        assert stage.digest == before
+
+
+def test_the_form_of_a_held_run_releases_for_those_alone_who_may(stage: Stage) -> None:
+    run = find_run(stage.run_id)
+    assert run
+    for role in (None, *(role for role in Role if not may({role}, Permission.OPERATE_RUNS))):
+        stage.become(role)
+        before = stage.digest
+        form = ApprovalForm(decision=FormDecision.APPROVE, reviewer=stage.person)
+
+        assert stage.person in (_release(run, form) or "")
+        assert stage.digest == before
+
+
+def test_whoever_started_a_run_operates_it_while_they_may_start_runs(stage: Stage) -> None:
+    for role in Role:
+        stage.become(role)
+        run_id = add_run(stage.org_id, initiator_id=stage.person)
+        done = CliRunner().invoke(cli, ["runs", "hold", str(run_id), "--as", stage.person])
+
+        assert (done.exit_code == 0) is may({role}, Permission.OPERATE_OWN_RUNS), (role, done.output)
