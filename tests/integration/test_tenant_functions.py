@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Any
 from uuid import uuid4
 
@@ -280,13 +281,14 @@ def test_nothing_is_read_changed_or_attached_across_organisations(database: str)
     victim, stranger = fill("victim", status="executing"), fill("stranger")
     known = Known(victim)
     before = list(_digests(victim, stranger))
-    for name in CASES:
-        try:
-            result = _call(name, known, stranger)
-        except _WALLS:
-            result = None
-        assert not result, (name, result)
-        assert list(_digests(victim, stranger)) == before, name
+    for module, names in groupby(CASES, key=lambda name: name.partition(".")[0]):
+        for name in names:
+            try:
+                result = _call(name, known, stranger)
+            except _WALLS:
+                result = None
+            assert not result, (name, result)
+        assert list(_digests(victim, stranger)) == before, module
 
 
 def test_the_cases_find_something_where_they_may(database: str) -> None:  # noqa: ARG001

@@ -118,7 +118,7 @@ def test_every_table_that_is_listed_by_time_has_the_indexes_of_a_list(database: 
 
 
 def _columns_of_list(definition: str) -> str:
-    return re.sub(r"\w+_at DESC, id DESC$", "TIME, id", definition.partition(" USING btree (")[2].rstrip(")"))
+    return re.sub(r"\w+ DESC, id DESC$", "TIME, id", definition.partition(" USING btree (")[2].rstrip(")"))
 
 
 def test_no_function_that_acts_as_its_owner_is_open_to_everybody_or_takes_its_names_from_the_caller(
