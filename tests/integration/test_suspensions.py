@@ -75,7 +75,7 @@ def test_a_run_stops_before_its_next_step_and_goes_on_when_the_organisation_is_r
 def test_an_approval_makes_nothing_run_until_the_organisation_is_resumed(bench: Bench, org_id: UUID) -> None:
     bench.plan(step("a", "note_high", text="a"))
     beside = bench.run_beside()
-    (approval,) = wait_for(pending)
+    (approval,) = wait_for(pending, 120)
     suspend(org_id, "unpaid", by=OPERATOR)
 
     decide(approval.id, DecisionRequest(decision=Decision.APPROVE, reviewer=REVIEWER, via=DecisionPath.COMMAND_LINE))
