@@ -55,7 +55,6 @@ class UserOrganization(SQLModel, table=True):
     org_id: UUID = Field(primary_key=True)
     user_id: UUID = Field(primary_key=True)
     role: str = Field(primary_key=True, sa_type=Text)
-    # Written by the database: who the transaction acts for, and when.
     granted_by: str | None = Field(default=None, sa_type=Text)
     granted_at: datetime | None = Field(default=None, sa_type=_TIME)
 
