@@ -33,6 +33,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
+    "org": ("console.org:org", "Create, suspend, resume and delete organisations; make logins for customers."),
+    "users": ("console.users:users", "Add people to organisations, grant and revoke roles."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }
 

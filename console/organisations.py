@@ -14,13 +14,7 @@ def org_id_of(slug: str | None) -> UUID | None:
     Raises:
         BadInput: when there is no such organisation.
     """
-    if slug is None:
-        return None
-    with system_session() as session:
-        org = find_organization(slug, session=session)
-    if org is None:
-        raise BadInput("org", slug, "the slug of an organisation that exists")
-    return org.id
+    return None if slug is None else known_org_id(slug)
 
 
 def known_org_id(slug: str) -> UUID:
@@ -29,10 +23,11 @@ def known_org_id(slug: str) -> UUID:
     Raises:
         BadInput: when there is no such organisation.
     """
-    found = org_id_of(slug)
-    if found is None:
+    with system_session() as session:
+        org = find_organization(slug, session=session)
+    if org is None:
         raise BadInput("org", slug, "the slug of an organisation that exists")
-    return found
+    return org.id
 
 
 def organisations(slug: str | None) -> Sequence[tuple[UUID, str]]:

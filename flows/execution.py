@@ -18,6 +18,7 @@ from maos.errors import (
     EngineFailure,
     InputMismatch,
     LeaseLost,
+    OrganizationSuspended,
     PolicyViolation,
     RunFailed,
     StackError,
@@ -178,6 +179,9 @@ def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
     if isinstance(error, LeaseLost | StackError):
         # Not the step's failure: the run is another's, or its ledger is out of reach and it goes on from there later.
         raise error
+    if isinstance(error, OrganizationSuspended):
+        # Nothing was begun: the next look at the ledger finds the run held.
+        return False
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
         # Asked at once: nothing else would keep it from being started again and again.

@@ -15,6 +15,7 @@ MaosError
 ├── LimitReached           an agent has used up what its step allows
 ├── InputMismatch          what a step reads does not fit what it needs
 ├── EffectInDoubt          whether an effect happened is not known; a person is asked
+├── OrganizationSuspended  nothing may start for the organisation now; the step waits
 ├── LeaseLost              another process executes the run; this one must stop
 ├── RunFailed              a run ended without its result
 ├── EngineFailure          an engine did not deliver; says whether to retry
@@ -189,6 +190,17 @@ class EffectInDoubt(MaosError):
 
     def __str__(self) -> str:
         return f"step {self.step_id!r}: whether its effect happened is not known"
+
+
+class OrganizationSuspended(MaosError):
+    """The organisation was suspended before the step began: no verdict on the step."""
+
+    def __init__(self, step_id: str) -> None:
+        super().__init__(step_id)
+        self.step_id = step_id
+
+    def __str__(self) -> str:
+        return f"step {self.step_id!r} waits: its organisation is suspended"
 
 
 class LeaseLost(MaosError):

@@ -31,12 +31,11 @@ _FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"
 
 
 class DatabaseRole(StrEnum):
-    """The roles of the maos database, from migrating to reading the client views."""
+    """The roles that maos takes in its database; customers have logins of their own."""
 
     OWNER = "owner"
     APP = "app"
     SYSTEM = "system"
-    CLIENT = "client"
 
 
 def home_folder() -> Path:
@@ -67,7 +66,6 @@ class Settings(BaseSettings):
     )
     database_url_app: SecretStr | None = Field(default=None, description="Address as maos_app, where it has a login.")
     database_url_system: SecretStr | None = Field(default=None, description="The same as maos_system.")
-    database_url_client: SecretStr | None = Field(default=None, description="The same as maos_client.")
     prefect_api_url: str | None = Field(
         default=None,
         validation_alias=AliasChoices("PREFECT_API_URL", "prefect_api_url"),
@@ -155,7 +153,6 @@ class Settings(BaseSettings):
             DatabaseRole.OWNER: None,
             DatabaseRole.APP: self.database_url_app,
             DatabaseRole.SYSTEM: self.database_url_system,
-            DatabaseRole.CLIENT: self.database_url_client,
         }[role]
         if own_login is not None:
             return own_login.get_secret_value()
@@ -195,6 +192,11 @@ class Settings(BaseSettings):
     def artifact_store(self) -> Path:
         """Folder of the files that runs make: `<org>/<run id>/`."""
         return self.home / "artifacts"
+
+    @property
+    def export_store(self) -> Path:
+        """Folder of the exports of organisations that are to be deleted."""
+        return self.home / "exports"
 
 
 def load_settings() -> Settings:

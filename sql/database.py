@@ -6,7 +6,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, create_engine, make_url, text
 
-_ROLES = ("maos_owner", "maos_app", "maos_system", "maos_client")
+_ROLES = ("maos_owner", "maos_app", "maos_system", "maos_client", "maos_views")
+# What anybody who can log in may call, and with which a customer could hold up housekeeping or fill the disk.
+_CLOSED_FUNCTIONS = r"^(pg_(try_)?advisory_|lo_|loread$|lowrite$)"
 # Any constant will do: it keeps two upgrades at once apart.
 _UPGRADE_LOCK = 0x6D616F73
 _PARTITION_MONTHS_AHEAD = 18
@@ -47,6 +49,26 @@ def _ensure_roles(connection: Connection) -> None:
     connection.execute(text(f"GRANT CREATE, CONNECT ON DATABASE {database} TO maos_owner"))
     connection.execute(text(f"GRANT CONNECT ON DATABASE {database} TO maos_app, maos_system, maos_client"))
     connection.execute(text("GRANT CREATE, USAGE ON SCHEMA public TO maos_owner"))
+    # The owner's migrations make the views that act as this role.
+    connection.execute(text("GRANT maos_views TO maos_owner"))
+    connection.execute(text(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC"))
+    _close_functions(connection)
+
+
+def _close_functions(connection: Connection) -> None:
+    """Take from everybody, and leave to our own roles, what only a superuser can take."""
+    if not connection.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")):
+        return
+    open_to_all = text(
+        "SELECT p.oid::regprocedure::text "
+        "FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a "
+        "WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ :names AND a.grantee = 0"
+    )
+    for function in connection.scalars(open_to_all, {"names": _CLOSED_FUNCTIONS}).all():
+        connection.execute(text(f"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM PUBLIC"))
+        connection.execute(
+            text(f"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO maos_owner, maos_app, maos_system")
+        )
 
 
 def _alembic(connection: Connection) -> Config:

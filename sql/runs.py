@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
 from maos.actions import JsonObject
+from maos.organizations import SUSPENSION, OrganizationStatus
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
@@ -48,8 +49,14 @@ def open_runs(*, session: Session) -> list[Run]:
     return [_run_of(*found) for found in session.exec(statement)]
 
 
-def _with_organization() -> Select[OrchestratorRun, str, bool]:
-    """Return runs with their organisation's slug, and whether it exempts what only reads: as its policy says."""
+def count_open(org_id: UUID, *, session: Session) -> int:
+    """Return how many runs of an organisation have no end."""
+    is_open = col(OrchestratorRun.completed_at).is_(None)
+    return session.exec(select(func.count()).where(OrchestratorRun.org_id == org_id, is_open)).one()
+
+
+def _with_organization() -> Select[OrchestratorRun, Organization, bool]:
+    """Return runs with their organisation, and whether it exempts what only reads: as its policy says."""
     said = (
         select(OrganizationPolicy.read_only_exempt)
         .where(OrganizationPolicy.org_id == OrchestratorRun.org_id)
@@ -58,16 +65,18 @@ def _with_organization() -> Select[OrchestratorRun, str, bool]:
         .scalar_subquery()
     )
     exempt = func.coalesce(said, col(Organization.read_only_exempt))
-    return select(OrchestratorRun, Organization.slug, exempt).join(
+    return select(OrchestratorRun, Organization, exempt).join(
         Organization, col(Organization.id) == OrchestratorRun.org_id
     )
 
 
-def _run_of(row: OrchestratorRun, org: str, read_only_exempt: bool) -> Run:
+def _run_of(row: OrchestratorRun, org: Organization, read_only_exempt: bool) -> Run:
     others = {
-        "org": org,
+        "org": org.slug,
         "read_only_exempt": read_only_exempt,
         "initiator": row.initiator_id,
+        # Read, not written: when the suspension ends, the holds of people are still there.
+        "held_by": row.held_by or (SUSPENSION if org.status != OrganizationStatus.ACTIVE else None),
         "request": row.prompt_inputs,
         "plan": load_plan(row.plan),
     }

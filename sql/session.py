@@ -13,20 +13,37 @@ from maos.errors import StackError
 from maos.settings import DatabaseRole, load_settings
 from sql.database import sqlalchemy_address
 
+# For this transaction only: a setting of the connection would leak through the pool.
+_ACT_FOR = text("SELECT set_config('app.org_id', :org_id, true), set_config('app.actor', :actor, true)")
+_ACT_AS = text("SELECT set_config('app.actor', :actor, true)")
+
 
 @contextmanager
-def org_session(org_id: UUID) -> Iterator[Session]:
-    """Open a transaction that sees and writes one organisation's rows; commits at the end, unless an error passes."""
+def org_session(org_id: UUID, *, actor: str | None = None) -> Iterator[Session]:
+    """Open a transaction that sees and writes one organisation's rows; commits at the end, unless an error passes.
+
+    Args:
+        actor: for whom the database writes what it records of changes to people and logins; else for the login itself.
+    """
     with _transaction(DatabaseRole.APP) as session:
-        # For this transaction only: a setting of the connection would leak through the pool.
-        session.execute(text("SELECT set_config('app.org_id', :org_id, true)"), {"org_id": str(org_id)})
+        session.execute(_ACT_FOR, {"org_id": str(org_id), "actor": actor or ""})
         yield session
 
 
 @contextmanager
-def system_session() -> Iterator[Session]:
+def system_session(*, actor: str | None = None) -> Iterator[Session]:
     """Open a transaction across organisations, for housekeeping and operators."""
     with _transaction(DatabaseRole.SYSTEM) as session:
+        if actor:
+            session.execute(_ACT_AS, {"actor": actor})
+        yield session
+
+
+@contextmanager
+def owner_session(org_id: UUID, *, actor: str) -> Iterator[Session]:
+    """Open a transaction of an administrator that acts as the tables' owner, for one organisation."""
+    with _transaction(DatabaseRole.OWNER) as session:
+        session.execute(_ACT_FOR, {"org_id": str(org_id), "actor": actor})
         yield session
 
 

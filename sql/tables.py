@@ -31,6 +31,9 @@ class Organization(SQLModel, table=True):
     autonomy: str = Field(default="semi_autonomous", sa_type=Text)
     read_only_exempt: bool = False
     created_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    suspended_by: str | None = Field(default=None, sa_type=Text)
+    suspended_at: datetime | None = Field(default=None, sa_type=_TIME)
+    suspended_because: str | None = Field(default=None, sa_type=Text)
 
 
 class User(SQLModel, table=True):
@@ -52,6 +55,8 @@ class UserOrganization(SQLModel, table=True):
     org_id: UUID = Field(primary_key=True)
     user_id: UUID = Field(primary_key=True)
     role: str = Field(primary_key=True, sa_type=Text)
+    granted_by: str | None = Field(default=None, sa_type=Text)
+    granted_at: datetime | None = Field(default=None, sa_type=_TIME)
 
 
 class OrchestratorRun(SQLModel, table=True):

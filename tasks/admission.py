@@ -5,15 +5,15 @@ from uuid import UUID
 
 from maos.autonomy import stricter
 from maos.errors import BadInput
+from maos.organizations import OrganizationStatus
 from maos.policy import Policy
 from maos.requests import RunRequest
+from maos.roles import Permission
 from sql import organizations
-from sql.session import org_session, system_session
+from sql.session import system_session
+from tasks.people import check_permission
 from tasks.policies import policy_book
 from tasks.secrecy import redaction
-
-_MAY_START_RUNS = frozenset({"owner", "author", "operator"})
-MAY_OPERATE_RUNS = frozenset({"owner", "operator"})
 
 
 def admit(request: RunRequest) -> UUID:
@@ -29,13 +29,9 @@ def admit(request: RunRequest) -> UUID:
             own = ", ".join(organizations.organizations_of(request.initiator, session=session))
             allowed = f"organisations of {request.initiator}: {own or 'none'}"
             raise BadInput("org", request.org, allowed)
-        if org.status != "active":
+        if org.status != OrganizationStatus.ACTIVE:
             raise BadInput("org", request.org, f"an active organisation; this one is {org.status}")
-        user = organizations.find_member(request.initiator, session=session)
-        roles = organizations.roles_of(user.id, org_id=org.id, session=session) if user else frozenset()
-    if not roles & _MAY_START_RUNS:
-        allowed = f"a member of {request.org} with role {' or '.join(sorted(_MAY_START_RUNS))}"
-        raise BadInput("initiator", request.initiator, allowed)
+        check_permission(request.initiator, Permission.START_RUNS, org_id=org.id, session=session, field="initiator")
     _check_policy(policy_book(org.id).policy, request)
     return org.id
 
@@ -61,16 +57,3 @@ def _check_policy(policy: Policy, request: RunRequest) -> None:
     if request.autonomy and stricter(request.autonomy, level) is not request.autonomy:
         whose = f"{request.org}, team {request.team}" if request.team else request.org
         raise BadInput("autonomy", request.autonomy.value, f"{level.value} or stricter for {whose}")
-
-
-def check_operator(person: str, *, org_id: UUID, initiator: str) -> None:
-    """Refuse a person who may not hold, cancel or retry a run: whoever started it may, and who operates runs.
-
-    Raises:
-        BadInput: naming who may.
-    """
-    with org_session(org_id) as session:
-        user = organizations.find_member(person, session=session)
-        roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
-    if not roles or (person != initiator and not roles & MAY_OPERATE_RUNS):
-        raise BadInput("--as", person, f"{initiator}, or a member with role {' or '.join(sorted(MAY_OPERATE_RUNS))}")

@@ -23,6 +23,7 @@ from tasks.audit import audit_attempt
 from tasks.consumption import consume_approval
 from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
+from tasks.holds import check_may_begin
 from tasks.leases import run_session
 from tasks.outages import outlasting
 from tasks.payloads import Payload
@@ -54,6 +55,7 @@ class Attempt:
         BudgetExceeded: when the ceiling does not fit into a budget; nothing is written then.
         EffectInDoubt: when its effect may have happened and nobody has said what to do about it.
         LeaseLost: when another process has taken the run up.
+        OrganizationSuspended: when nothing may start for the organisation; nothing is written then.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Attempt:
             if known := invocations.find_invocation(self._invocation_id, session=session):
                 self.number = known.attempt
                 return
+            check_may_begin(step.id, org_id=run.org_id, session=session)
             approval = consume_approval(self._payload, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None

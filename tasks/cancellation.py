@@ -3,8 +3,9 @@
 from maos.errors import BadInput
 from maos.runs import Run
 from maos.statuses import RunStatus
-from tasks.admission import check_operator
+from sql.session import org_session
 from tasks.flow_runs import request_cancellation
+from tasks.people import check_operator
 from tasks.runs import end_run
 
 
@@ -14,7 +15,8 @@ def cancel_run(run: Run, person: str, note: str | None) -> None:
     Raises:
         BadInput: when the person may not, or the run has its end.
     """
-    check_operator(person, org_id=run.org_id, initiator=run.initiator)
+    with org_session(run.org_id) as session:
+        check_operator(person, org_id=run.org_id, initiator=run.initiator, session=session)
     if run.status.ended:
         raise BadInput("run", str(run.id), f"a run without an end; this one is {run.status.value}")
     end_run(run, RunStatus.CANCELLED, f"cancelled by {person}{f': {note}' if note else ''}", actor=person)

@@ -8,20 +8,21 @@ from sqlalchemy.exc import IntegrityError
 
 from maos.audit import AuditEvent
 from maos.errors import BadInput, RulesRefused
+from maos.roles import Permission
 from maos.rules import RuleBook, Rules, RulesDocument, book_of
 from maos.rules_check import unknown_actions
 from maos.rules_merge import looser_faults, tightened
 from maos.rules_text import parse_rules
 from maos.settings import load_settings
-from sql import audit, organizations, rules
+from sql import audit, rules
 from sql.rules_tables import OrganizationRules
 from sql.session import org_session
 from tasks.catalogue import actions
 from tasks.outages import outlasting
+from tasks.people import check_permission
 
 PROJECT = "the project's file of rules (MAOS_RULES_FILE)"
 ORGANIZATION = "the organisation's document of rules"
-_MAY_STORE_RULES = frozenset({"owner"})
 
 
 def rule_book(org_id: UUID) -> RuleBook:
@@ -96,23 +97,15 @@ def store_rules(org_id: UUID, document: str, *, person: str) -> tuple[int, bool]
         RulesRefused: when the document is not acceptable.
     """
     check_organization_rules(document)
-    _check_person(person, org_id)
     try:
         return _store(org_id, document, person)
     except IntegrityError:
         raise BadInput("rules", "this version", "one that nobody else stores at the same moment; try again") from None
 
 
-def _check_person(person: str, org_id: UUID) -> None:
-    with org_session(org_id) as session:
-        user = organizations.find_member(person, session=session)
-        roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
-    if not roles & _MAY_STORE_RULES:
-        raise BadInput("--as", person, f"a member with role {' or '.join(sorted(_MAY_STORE_RULES))}")
-
-
 def _store(org_id: UUID, document: str, person: str) -> tuple[int, bool]:
     with org_session(org_id) as session:
+        check_permission(person, Permission.STORE_RULES, org_id=org_id, session=session)
         newest = rules.newest_rules(org_id, session=session)
         if newest and newest.document == document:
             return newest.version, False

@@ -3,14 +3,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from maos.errors import BadInput
 from maos.price_overrides import PriceOverride
+from maos.roles import Permission
 from maos.tariffs import Tariff
-from sql import organizations, price_overrides
+from sql import price_overrides
 from sql.session import org_session
 from tasks.outages import outlasting
-
-_MAY_SET_PRICES = "owner"
+from tasks.people import check_permission
 
 
 @outlasting
@@ -31,11 +30,8 @@ def set_override(override: PriceOverride, *, org_id: UUID) -> None:
     """Write what is agreed with an organisation from a time on.
 
     Raises:
-        BadInput: when the person who sets it is not an owner of the organisation.
+        BadInput: when the person who sets it may not.
     """
     with org_session(org_id) as session:
-        person = organizations.find_member(override.set_by, session=session)
-        roles = organizations.roles_of(person.id, org_id=org_id, session=session) if person else frozenset()
-        if _MAY_SET_PRICES not in roles:
-            raise BadInput("--as", override.set_by, f"a member of the organisation with role {_MAY_SET_PRICES}")
+        check_permission(override.set_by, Permission.SET_PRICES, org_id=org_id, session=session)
         price_overrides.add_override(override, org_id=org_id, session=session)

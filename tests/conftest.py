@@ -124,7 +124,7 @@ def prefect_api(cluster: Cluster, short_folder: Path) -> Iterator[str]:
     )
 
     _execute(cluster, "CREATE DATABASE prefect")
-    port, login = free_port(), "maos:test"
+    port, login = free_port(), "maos:only-for-these-tests"
     home = Home(short_folder / "home")
     home.prepare()
     settings = server_environment(home, port=port, database_url=cluster.url("prefect"), auth_string=login)

@@ -46,7 +46,6 @@ def _own_databases(cluster: Cluster, credentials: Credentials) -> dict[str, str 
         "database_url": cluster.url(MAOS),
         "database_url_app": cluster.url(MAOS, user="maos_app", password=credentials.maos_app),
         "database_url_system": cluster.url(MAOS, user="maos_system", password=credentials.maos_system),
-        "database_url_client": cluster.url(MAOS, user="maos_client", password=credentials.maos_client),
     }
 
 
@@ -55,7 +54,6 @@ def _configured_databases(settings: Settings) -> dict[str, str | None]:
         "database_url": _plain(settings.database_url),
         "database_url_app": _plain(settings.database_url_app),
         "database_url_system": _plain(settings.database_url_system),
-        "database_url_client": _plain(settings.database_url_client),
     }
 
 

@@ -6,9 +6,10 @@ import time
 
 from deployments.embedded.credentials import ensure_credentials
 from deployments.embedded.databases import give_logins
+from deployments.embedded.exposure import check_api
 from deployments.embedded.home import Home
 from deployments.embedded.limits import ensure_limits
-from deployments.embedded.prefect_api import api_client, api_fault
+from deployments.embedded.prefect_api import api_client, api_fault, serves_strangers
 from deployments.embedded.registry import project_digest, read_registry
 from maos.errors import MaosError, StackError
 from maos.settings import Settings, home_folder, load_settings
@@ -45,6 +46,7 @@ def register(settings: Settings, home: Home) -> None:
             if time.monotonic() > deadline:
                 raise StackError("prefect", fault)
             time.sleep(0.1)
+        check_api(api_url, serves_strangers=lambda: serves_strangers(api_url))
         ensure_limits(client, settings)
         if unchanged and last is not None and last.is_known(client):
             return

@@ -13,7 +13,6 @@ class Connection(BaseModel, frozen=True):
     database_url: str
     database_url_app: str | None = None
     database_url_system: str | None = None
-    database_url_client: str | None = None
     prefect_api_url: str
     prefect_api_auth_string: str | None = None
     prefect_api_ssl_cert_file: str | None = None

@@ -22,7 +22,6 @@ class Credentials(BaseModel):
     postgres: str = Field(default_factory=_password)
     maos_app: str = Field(default_factory=_password)
     maos_system: str = Field(default_factory=_password)
-    maos_client: str = Field(default_factory=_password)
     prefect_database: str = Field(default_factory=_password)
     prefect_api: str = Field(default_factory=_password)
 

@@ -32,3 +32,9 @@ def api_fault(client: httpx.Client) -> str | None:
         if answer.status_code != httpx.codes.OK:
             return f"answers {answer.status_code} to {path}"
     return None
+
+
+def serves_strangers(api_url: str) -> bool:
+    """Say whether the API serves whoever asks, without any login."""
+    with api_client(api_url, None) as client:
+        return api_fault(client) is None

@@ -1,10 +1,14 @@
 """The Prefect server as one process, without the command line around it."""
 
+import sys
+
 import uvicorn
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.embedded.exposure import check_server
+from maos.errors import StackError
 from maos.known_secrets import secrets_of
 from maos.redaction import Redaction
 from tasks.logs import guard
@@ -42,6 +46,10 @@ def main() -> None:
     """Serve the API and the UI until a signal comes."""
     _guard()
     settings = get_current_settings().server.api
+    try:
+        check_server(settings.host, settings.auth_string.get_secret_value() if settings.auth_string else None)
+    except StackError as refused:
+        sys.exit(f"maos: {refused}")
     uvicorn.run(
         StayLocal(create_app(final=True), port=settings.port),
         host=settings.host,

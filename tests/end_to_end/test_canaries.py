@@ -287,7 +287,8 @@ def test_no_engine_is_told_a_secret(stage: Stage) -> None:
 def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
     seen = {name: text for name, text in _client_surfaces(stage).items() if text}
 
-    assert {"client.runs", "client.invocations", "client.approvals", "webhook", "email"} <= seen.keys()
+    views = {f"client.{view}" for view in ("runs", "invocations", "approvals", "usage", "audit")}
+    assert views | {"webhook", "email"} <= seen.keys()
     assert any(name.endswith("report.html") for name in seen)
     for name, text in seen.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
@@ -316,9 +317,9 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
 
 def _client_surfaces(stage: Stage) -> dict[str, str]:
     surfaces: dict[str, str] = {}
-    with psycopg.connect(stage.maos.connection()["database_url_client"]) as connection:
-        ((org_id,),) = stage.maos.rows("SELECT id FROM organizations WHERE slug = 'demo'")
-        connection.execute("SELECT set_config('app.org_id', %s, false)", (str(org_id),))
+    login = stage.maos.json("org", "client-login", "demo")
+    account = {"user": login["name"], "password": login["password"]}
+    with psycopg.connect(stage.maos.connection()["database_url"], **account) as connection:
         views = connection.execute("SELECT table_name FROM information_schema.views WHERE table_schema = 'client'")
         for (view,) in views.fetchall():
             rows = connection.execute(f"SELECT v::text FROM client.{view} v".encode()).fetchall()

@@ -163,7 +163,6 @@ def test_the_ui_asks_this_server_and_no_other(stack: StackCommand) -> None:
     [
         ("database_url_app", "maos_app"),
         ("database_url_system", "maos_system"),
-        ("database_url_client", "maos_client"),
         ("database_url", "maos_admin"),
     ],
 )

@@ -1,5 +1,6 @@
 """The walls between organisations stand in the database."""
 
+import re
 from uuid import UUID, uuid4
 
 import psycopg
@@ -7,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from sql.organizations import ensure_organization
+from sql.organizations import ensure_member, ensure_organization
 from sql.session import org_session, system_session
 from tests.rows import add_run
 
@@ -19,6 +20,7 @@ _APPEND_ONLY = (
     "invocation_vendor_details",
     "organization_policies",
     "organization_rules",
+    "price_overrides",
     "usage_entries",
 )
 
@@ -66,8 +68,93 @@ def test_references_between_tenant_tables_carry_the_organisation(database: str) 
     assert lone == []
 
 
+def test_every_row_of_a_tenant_table_is_of_an_organisation_that_exists(database: str) -> None:
+    bound = _rows(
+        database,
+        """
+        SELECT c.relname FROM pg_class c
+        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'org_id' AND a.attnotnull
+        JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.confrelid = 'organizations'::regclass
+             AND f.conkey = ARRAY[a.attnum] AND f.convalidated
+        """,
+    )
+
+    assert set(_tenant_tables(database)) <= {str(row[0]) for row in bound}
+
+
+def test_what_others_refer_to_is_unique_with_its_organisation(database: str) -> None:
+    loose = _rows(
+        database,
+        """
+        SELECT f.confrelid::regclass::text FROM pg_constraint f
+        JOIN pg_attribute o ON o.attrelid = f.confrelid AND o.attname = 'org_id'
+        WHERE f.contype = 'f' AND f.confrelid <> 'organizations'::regclass AND NOT o.attnum = ANY (f.confkey)
+        """,
+    )
+
+    assert loose == []
+
+
+def test_every_table_that_is_listed_by_time_has_the_indexes_of_a_list(database: str) -> None:
+    """A tenant table of things with an id and a time is listed newest first, and by status where it has one."""
+    things = _rows(
+        database,
+        """
+        SELECT c.relname, EXISTS (SELECT FROM pg_attribute s WHERE s.attrelid = c.oid AND s.attname = 'status')
+        FROM pg_class c
+        JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary AND i.indnatts = 1
+        JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[0] AND k.attname = 'id'
+        WHERE EXISTS (SELECT FROM pg_attribute o WHERE o.attrelid = c.oid AND o.attname = 'org_id')
+          AND EXISTS (SELECT FROM pg_attribute t WHERE t.attrelid = c.oid AND t.atttypid = 'timestamptz'::regtype
+                      AND t.attnotnull)
+          AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition
+        """,
+    )
+    indexes: dict[str, set[str]] = {}
+    for table, definition in _rows(database, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public'"):
+        indexes.setdefault(str(table), set()).add(_columns_of_list(str(definition)))
+
+    assert len(things) >= 6
+    for table, has_status in things:
+        assert "org_id, TIME, id" in indexes[str(table)], table
+        assert not has_status or "org_id, status, TIME, id" in indexes[str(table)], table
+
+
+def _columns_of_list(definition: str) -> str:
+    return re.sub(r"\w+ DESC, id DESC$", "TIME, id", definition.partition(" USING btree (")[2].rstrip(")"))
+
+
+def test_no_function_that_acts_as_its_owner_is_open_to_everybody_or_takes_its_names_from_the_caller(
+    database: str,
+) -> None:
+    definers = _rows(
+        database,
+        """
+        SELECT p.proname, has_function_privilege('public', p.oid, 'EXECUTE'), p.proconfig::text
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.prosecdef
+        """,
+    )
+
+    # The organisation of a customer's login is its own to know.
+    assert {str(name) for name, is_open, _ in definers if is_open} == {"client_org"}
+    assert all("search_path=pg_catalog, public, pg_temp" in str(config) for _, _, config in definers)
+
+
+def test_the_database_itself_writes_who_granted_a_role(org_id: UUID) -> None:
+    with system_session(actor="ann@acme.example") as session:
+        ensure_member("new@demo.example", "New", "auditor", org_id=org_id, session=session)
+        written = text("SELECT granted_by FROM user_organizations WHERE role = 'auditor'")
+        assert session.scalar(written) == "ann@acme.example"
+    with system_session() as session:
+        assert session.scalar(text("SELECT current_actor() = session_user"))
+
+
 def test_the_application_owns_nothing_and_bypasses_nothing(database: str) -> None:
-    roles = _rows(database, "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname LIKE 'maos\\_%'")
+    roles = _rows(
+        database,
+        "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles "
+        "WHERE rolname LIKE 'maos\\_%' AND rolname NOT LIKE 'maos\\_client\\_%'",
+    )
     owners = _rows(
         database,
         "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'",
@@ -78,6 +165,7 @@ def test_the_application_owns_nothing_and_bypasses_nothing(database: str) -> Non
         "maos_client": False,
         "maos_owner": False,
         "maos_system": False,
+        "maos_views": False,
     }
     assert owners == [("maos_owner",)]
 

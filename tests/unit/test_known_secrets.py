@@ -27,7 +27,7 @@ def _known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("prefect_api_auth_string", "maos:its-password", {"maos:its-password", "its-password"}),
         ("database_url", "postgresql://maos:pass%2Bword@db/maos", {"pass%2Bword", "pass+word"}),
         ("database_url_app", "postgresql://db/maos", set()),
-        ("database_url_client", "postgresql://postgres:postgres@db/maos", set()),
+        ("database_url_system", "postgresql://postgres:postgres@db/maos", set()),
         ("gemini_api_key", "  ", set()),
     ],
 )

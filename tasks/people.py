@@ -1,0 +1,150 @@
+"""The people of an organisation: what each may do, and granting and revoking their roles."""
+
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+from sqlmodel import Session
+
+from maos.audit import AuditEvent
+from maos.errors import BadInput
+from maos.organizations import checked_name
+from maos.requests import EmailAddress
+from maos.roles import Permission, Role, grantable, may, may_grant, roles_with
+from sql import audit, organizations
+from sql.session import system_session
+
+_ADDRESS: TypeAdapter[str] = TypeAdapter(EmailAddress)
+
+
+def check_permission(
+    person: str, permission: Permission, *, org_id: UUID, session: Session, field: str = "--as"
+) -> None:
+    """Refuse a person whose roles do not allow this: the one place in which permissions are enforced.
+
+    Call it in the transaction that writes, before anything else.
+
+    Args:
+        field: what named the person.
+
+    Raises:
+        BadInput: naming the roles that would.
+    """
+    if not may(_roles(person, org_id=org_id, session=session), permission):
+        raise BadInput(field, person, f"a member with role {_listed(roles_with(permission))}")
+
+
+def check_operator(person: str, *, org_id: UUID, initiator: str, session: Session) -> None:
+    """Refuse a person who may not hold, release or cancel this run.
+
+    Raises:
+        BadInput: naming who may.
+    """
+    roles = _roles(person, org_id=org_id, session=session)
+    if may(roles, Permission.OPERATE_RUNS) or (person == initiator and may(roles, Permission.OPERATE_OWN_RUNS)):
+        return
+    raise BadInput("--as", person, f"{initiator}, or a member with role {_listed(roles_with(Permission.OPERATE_RUNS))}")
+
+
+def checked_person(email: str, *, field: str = "email") -> str:
+    """Return an email address as people are known by it.
+
+    Raises:
+        BadInput: when it is none.
+    """
+    try:
+        return _ADDRESS.validate_python(email)
+    except ValidationError:
+        raise BadInput(field, email, "an email address") from None
+
+
+def add_person(email: str, name: str, role: Role, *, org_id: UUID, by: str) -> None:
+    """Make a person a member of an organisation, in a first role.
+
+    Raises:
+        BadInput: when `by` may not grant the role, or the person is a member already.
+    """
+    person, called = checked_person(email), checked_name(name)
+    with system_session(actor=by) as session:
+        _check_may_grant(by, role, org_id=org_id, session=session)
+        if _roles(person, org_id=org_id, session=session):
+            raise BadInput("email", person, "somebody who is not a member yet; further roles: maos users grant")
+        user_id = organizations.ensure_person(person, called, session=session)
+        organizations.grant_role(user_id, role, org_id=org_id, session=session)
+        _note("person.added", by, f"{person} added as {role.value} by {by}", org_id=org_id, session=session)
+
+
+def grant(email: str, role: Role, *, org_id: UUID, by: str) -> bool:
+    """Give a member a further role; return False when they have it.
+
+    Raises:
+        BadInput: when `by` may not grant the role, or the person is no member.
+    """
+    with system_session(actor=by) as session:
+        _check_may_grant(by, role, org_id=org_id, session=session)
+        person, _ = _member(email, org_id=org_id, session=session)
+        user_id = organizations.ensure_person(person, person, session=session)
+        if not organizations.grant_role(user_id, role, org_id=org_id, session=session):
+            return False
+        _note("role.granted", by, f"{person} made {role.value} by {by}", org_id=org_id, session=session)
+    return True
+
+
+def revoke(email: str, role: Role | None, *, org_id: UUID, by: str) -> tuple[Role, ...]:
+    """Take one role from a member, or all of them; return which were taken.
+
+    Raises:
+        BadInput: when `by` may not take it, or the person has it not, or is the last owner.
+    """
+    with system_session(actor=by) as session:
+        _check_may_grant(by, role, org_id=org_id, session=session)
+        person, roles = _member(email, org_id=org_id, session=session)
+        taken = tuple(each for each in Role if each in roles and role in {None, each})
+        if not taken:
+            raise BadInput("--role", role.value if role else "", f"one of {_listed(roles)}, which {person} has")
+        for each in taken:
+            _check_may_grant(by, each, org_id=org_id, session=session)
+        if Role.OWNER in taken and _owners(org_id, session=session) == {person}:
+            raise BadInput("email", person, "anybody but the last owner; make another person owner first")
+        user_id = organizations.ensure_person(person, person, session=session)
+        for each in taken:
+            organizations.revoke_role(user_id, each, org_id=org_id, session=session)
+        words = f"{person} is no longer {_listed(set(taken), 'and')}, by {by}"
+        _note("role.revoked", by, words, org_id=org_id, session=session)
+    return taken
+
+
+def _check_may_grant(by: str, role: Role | None, *, org_id: UUID, session: Session) -> None:
+    # Locked first: of two owners who revoke each other at once, the second finds that they no longer may.
+    organizations.lock_organization(org_id, session=session)
+    check_permission(by, Permission.MANAGE_PEOPLE, org_id=org_id, session=session)
+    roles = _roles(by, org_id=org_id, session=session)
+    if role and not may_grant(roles, role):
+        raise BadInput("--role", role.value, f"{_listed(set(grantable(roles)))}, which may do no more than {by}")
+
+
+def _member(email: str, *, org_id: UUID, session: Session) -> tuple[str, frozenset[str]]:
+    person = checked_person(email)
+    roles = _roles(person, org_id=org_id, session=session)
+    if not roles:
+        raise BadInput("email", person, "a member of the organisation; new ones: maos users add")
+    return person, roles
+
+
+def _owners(org_id: UUID, *, session: Session) -> set[str]:
+    grants = organizations.grants_of(org_id, session=session)
+    return {each.email for each in grants if each.role == Role.OWNER}
+
+
+def _roles(person: str, *, org_id: UUID, session: Session) -> frozenset[str]:
+    user = organizations.find_member(person, session=session)
+    return organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
+
+
+def _note(event: str, by: str, summary: str, *, org_id: UUID, session: Session) -> None:
+    words = f"{summary} (identity unverified)"
+    entry = AuditEvent(event=event, actor=by, run_id=None, was_automatic=False, summary=words)
+    audit.append_audit(entry, org_id=org_id, session=session)
+
+
+def _listed(roles: set[Role] | frozenset[Role] | frozenset[str], last: str = "or") -> str:
+    return f" {last} ".join(sorted(roles)) or "none"

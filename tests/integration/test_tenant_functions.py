@@ -1,0 +1,315 @@
+"""Every function of `sql/` that takes a session, called as one organisation with another's ids: nothing comes of it.
+
+A function without a case here fails the test: whoever adds one says what a stranger gets from it.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy.exc import IntegrityError, NoResultFound, ProgrammingError
+from sqlmodel import Session
+
+import sql
+from maos.approvals import Decision, DecisionPath, DecisionRequest
+from maos.audit import AuditEvent
+from maos.corrections import PastCall
+from maos.effects import EffectStatus
+from maos.errors import BadInput
+from maos.price_overrides import PriceOverride
+from maos.runs import GateKind, Run
+from maos.statuses import InvocationStatus, RunStatus
+from sql.agent_tables import SharedMemory
+from sql.corrections import CallFilter
+from sql.invocations import Verdict
+from sql.plan_revisions import Origin
+from sql.runs import RunFilter, find_run
+from sql.session import org_session, owner_session, system_session
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
+from tasks.exports import manifest_now
+from tests.rows import PLAN, invocation
+from tests.tenants import Tenant, fill
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LONG = timedelta(hours=1)
+
+
+class Known:
+    """What a test of one function has of the organisation whose ids it uses."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        with system_session() as session:
+            found = find_run(tenant.run, session=session)
+            approval = importlib.import_module("sql.approvals").find_approval(tenant.approval, session=session)
+        assert found
+        assert approval
+        self.run: Run = found
+        self.approval = approval
+        self.request = DecisionRequest(
+            decision=Decision.REJECT, reviewer="x@y.example", note="no", via=DecisionPath.FORM
+        )
+        self.call = PastCall.model_validate(
+            {
+                "invocation_id": tenant.invocation,
+                "org_id": tenant.id,
+                "org": tenant.slug,
+                "run_id": tenant.run,
+                "step_id": "act",
+                "attempt": 1,
+                "engine": "claude_cli",
+                "started_at": NOW,
+                "status": "completed",
+                "error_kind": None,
+                "model": None,
+                "raw_usage": None,
+                "price_snapshot": None,
+                "settled_usd": Decimal(0),
+                "corrected_usd": Decimal(0),
+            }
+        )
+
+    def effect(self) -> EffectRow:
+        """Return an effect that is to be attached to the other one's run."""
+        return EffectRow(
+            org_id=self.tenant.id, run_id=self.run.id, step_id="new", kind="email", idempotency_key="x", digest="0" * 64
+        )
+
+    def memory(self) -> SharedMemory:
+        """Return a note that is to be attached to the other one's run."""
+        return SharedMemory(org_id=self.tenant.id, run_id=self.run.id, key="k", value="stolen", written_by="x")
+
+    def detail(self) -> InvocationVendorDetail:
+        """Return vendor details that are to be attached to the other one's call."""
+        return InvocationVendorDetail(invocation_id=uuid4(), org_id=self.tenant.id)
+
+    def reservation(self) -> AgentInvocation:
+        """Return a call of the other one's run, for which money is to be set aside."""
+        return invocation(self.tenant.id, self.run.id, "0.1", step="new")
+
+    def override(self) -> PriceOverride:
+        """Return prices that are to be agreed with the other one."""
+        return PriceOverride(
+            id=uuid4(),
+            model="*",
+            rates={},
+            markup_percent=Decimal(1),
+            effective_from=datetime.now(UTC) + LONG,
+            set_by="x@y.example",
+            set_at=datetime.now(UTC),
+        )
+
+
+# By module and name: what is called with the ids of the first organisation, `k`, in a session `s` of the second.
+CASES: dict[str, Callable[[Any, Known, Session], object]] = {
+    "agent_memory.count": lambda f, k, s: f(k.run.id, session=s),
+    "agent_memory.keys": lambda f, k, s: f(k.run.id, session=s),
+    "agent_memory.note": lambda f, k, s: f(k.memory(), session=s),
+    "agent_memory.noted": lambda f, k, s: f(k.run.id, "k", session=s),
+    "approvals.add_vote": lambda f, k, s: f(k.approval, k.tenant.user, k.request, verified=False, session=s),
+    "approvals.approval_ids_like": lambda f, k, s: f(str(k.approval.id), session=s),
+    "approvals.approval_row": lambda f, k, s: f(k.approval.id, session=s),
+    "approvals.approvals_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "approvals.cancel_pending": lambda f, k, s: f(k.run.id, "x", session=s),
+    "approvals.consume": lambda f, k, s: f(k.approval.id, k.approval.digest, session=s),
+    "approvals.decide_pending": lambda f, k, s: f(k.approval, k.request, verified=False, session=s),
+    "approvals.expire_due": lambda f, k, s: f(k.run.id, session=s),
+    "approvals.find_approval": lambda f, k, s: f(k.approval.id, session=s),
+    "approvals.list_approvals": lambda f, k, s: f(org_id=k.tenant.id, status=None, limit=10, session=s),
+    "approvals.newest_approvals": lambda f, k, s: f(k.run.id, session=s),
+    "approvals.supersede": lambda f, k, s: f(k.approval.id, session=s),
+    "audit.append_audit": lambda f, k, s: f(_event(k), org_id=k.tenant.id, session=s),
+    "audit.audit_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "audit.list_audit": lambda f, k, s: f(org_id=k.tenant.id, limit=10, session=s),
+    "audit.organizations_with_audit": lambda f, k, s: [row for row in f(session=s) if row[0] == k.tenant.id],
+    "audit.verify_chain": lambda f, k, s: f(k.tenant.id, session=s)[0],
+    "budgets.add_run_cap": lambda f, k, s: f(uuid4(), Decimal(1), org_id=k.tenant.id, session=s),
+    "budgets.correct": lambda f, k, s: f(k.call, Decimal(1), "x", session=s),
+    "budgets.cost_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "budgets.reserve": lambda f, k, s: f(k.reservation(), session=s),
+    "budgets.settle": lambda f, k, s: f(k.reservation(), session=s),
+    "client_logins.drop_login": lambda f, k, s: f(k.tenant.id, session=s),
+    "client_logins.find_login": lambda f, k, s: f(k.tenant.id, session=s),
+    "client_logins.put_login": lambda f, k, s: f(k.tenant.id, "password", session=s),
+    "corrections.lock_calls": lambda f, k, s: f([k.tenant.invocation], session=s),
+    "corrections.past_calls": lambda f, k, s: list(f(CallFilter(ids=[k.tenant.invocation]), session=s)),
+    "deletions.add_request": lambda f, k, s: f(
+        uuid4(), "x@y.example", folder="/x", digest="0" * 64, org_id=k.tenant.id, session=s
+    ),
+    "deletions.close_organization": lambda f, k, s: f(k.tenant.id, session=s),
+    "deletions.delete_organization": lambda f, k, s: f(k.tenant.id, k.tenant.deletion, "0" * 64, session=s),
+    "deletions.find_request": lambda f, k, s: f(k.tenant.deletion, session=s),
+    "deletions.find_tombstone": lambda f, k, s: f(k.tenant.slug, session=s),
+    "deletions.list_tombstones": lambda f, k, s: f(session=s),  # noqa: ARG005 - there is nothing to name
+    "effects.add_effect": lambda f, k, s: f(k.effect(), session=s),
+    "effects.effects_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "effects.find_effect": lambda f, k, s: f(k.run.id, "act", session=s),
+    "effects.intend_again": lambda f, k, s: f(k.tenant.effect, "1" * 64, session=s),
+    "effects.settle_effect": lambda f, k, s: f(k.run.id, "act", EffectStatus.DONE, session=s),
+    "exports.lines_of": lambda f, k, s: list(
+        f("SELECT t::text FROM orchestrator_runs t WHERE t.org_id = :org_id", k.tenant.id, session=s)
+    ),
+    # Names of tables, the same for everybody.
+    "exports.queries_of_export": lambda f, k, s: [] if k.tenant.slug not in str(f(session=s)) else ["named"],
+    "invocations.add_vendor_detail": lambda f, k, s: f(k.detail(), session=s),
+    "invocations.attempts_of_step": lambda f, k, s: f(k.run.id, "act", session=s),
+    "invocations.completed_invocations": lambda f, k, s: f(k.run.id, session=s),
+    "invocations.find_invocation": lambda f, k, s: f(k.tenant.invocation, session=s),
+    "invocations.is_in_doubt": lambda f, k, s: f(k.run.id, "act", session=s),
+    "invocations.list_invocations": lambda f, k, s: f(k.run.id, session=s),
+    # From one: it has found none.
+    "invocations.next_attempt": lambda f, k, s: f(k.run.id, "act", session=s) - 1,
+    "invocations.outputs_of": lambda f, k, s: f(k.run.id, ["act"], session=s),
+    "invocations.retry_at": lambda f, k, s: f(k.run.id, "act", session=s),
+    "invocations.running_invocation": lambda f, k, s: f(k.tenant.invocation, session=s),
+    "invocations.running_invocations": lambda f, k, s: f(k.run.id, session=s),
+    "invocations.step_states": lambda f, k, s: f(k.run.id, 1, session=s).finished,
+    "invocations.uncalled": lambda f, k, s: f(k.run, "act", Verdict(InvocationStatus.SKIPPED, "x"), session=s),
+    "leases.holds_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
+    "leases.release_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
+    "leases.renew_lease": lambda f, k, s: f(k.run.id, k.run.epoch, LONG, session=s),
+    "leases.revoke_lease": lambda f, k, s: f(k.run.id, session=s),
+    "leases.take_lease": lambda f, k, s: f(k.run.id, LONG, session=s),
+    "leases.unleased": lambda f, k, s: f([k.run.id], session=s),
+    "organizations.add_organization": lambda f, k, s: f("third", k.tenant.slug, session=s),
+    "organizations.ensure_member": lambda f, k, s: f("x@y.example", "X", "owner", org_id=k.tenant.id, session=s),
+    "organizations.ensure_organization": lambda f, k, s: f(k.tenant.slug, "X", session=s),
+    "organizations.ensure_person": lambda f, k, s: f(k.tenant.owner, "X", session=s),
+    "organizations.find_member": lambda f, k, s: f(k.tenant.owner, session=s),
+    "organizations.find_organization": lambda f, k, s: f(k.tenant.slug, session=s),
+    "organizations.grant_role": lambda f, k, s: f(k.tenant.user, "auditor", org_id=k.tenant.id, session=s),
+    "organizations.grants_of": lambda f, k, s: f(k.tenant.id, session=s),
+    "organizations.is_active": lambda f, k, s: f(k.tenant.id, session=s),
+    "organizations.list_organizations": lambda f, k, s: [each for each, _ in f(session=s) if each.id == k.tenant.id],
+    "organizations.lock_organization": lambda f, k, s: f(k.tenant.id, session=s),
+    "organizations.organizations_of": lambda f, k, s: f(k.tenant.owner, session=s),
+    "organizations.resume": lambda f, k, s: f(k.tenant.id, session=s),
+    "organizations.revoke_role": lambda f, k, s: f(k.tenant.user, "owner", org_id=k.tenant.id, session=s),
+    "organizations.roles_of": lambda f, k, s: f(k.tenant.user, org_id=k.tenant.id, session=s),
+    "organizations.suspend": lambda f, k, s: f(k.tenant.id, "x@y.example", "x", session=s),
+    "past_actions.members_of": lambda f, k, s: f(k.tenant.id, session=s),
+    "past_actions.requests_since": lambda f, k, s: f(k.tenant.id, LONG_AGO, session=s),
+    "past_actions.runs_of_ids": lambda f, k, s: f([k.run.id], session=s),
+    "past_actions.steps_since": lambda f, k, s: f(k.tenant.id, LONG_AGO, session=s),
+    "plan_revisions.add_revision": lambda f, k, s: f(
+        k.run.id, PLAN, Origin("x"), revision=2, org_id=k.tenant.id, session=s
+    ),
+    "plan_revisions.revisions_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "price_overrides.add_override": lambda f, k, s: f(k.override(), org_id=k.tenant.id, session=s),
+    "price_overrides.all_overrides": lambda f, k, s: f(session=s).get(k.tenant.id),
+    "price_overrides.overrides_of": lambda f, k, s: f(k.tenant.id, session=s),
+    "rules.add_rules": lambda f, k, s: f(k.tenant.id, "# x", version=2, stored_by="x", session=s),
+    "rules.newest_rules": lambda f, k, s: f(k.tenant.id, session=s),
+    "rules.next_version": lambda f, k, s: f(k.tenant.id, session=s) - 1,
+    "rules.rules_of_version": lambda f, k, s: f(k.tenant.id, 1, session=s),
+    "runs.count_open": lambda f, k, s: f(k.tenant.id, session=s),
+    "runs.count_recovery": lambda f, k, s: f(k.run.id, at_most=9, session=s),
+    "runs.end_run": lambda f, k, s: f(k.run.id, RunStatus.FAILED, result=None, error_summary="x", session=s),
+    "runs.find_run": lambda f, k, s: f(k.run.id, session=s),
+    "runs.list_runs": lambda f, k, s: f(RunFilter(org_id=k.tenant.id), session=s),
+    "runs.next_gate_round": lambda f, k, s: f(k.run.id, "x", session=s),
+    "runs.open_runs": lambda f, k, s: [run for run in f(session=s) if run.org_id == k.tenant.id],
+    "runs.pause": lambda f, k, s: f(k.run.id, GateKind.HOLD, session=s),
+    "runs.reopen": lambda f, k, s: f(k.run.id, session=s),
+    "runs.run_ids_like": lambda f, k, s: f(str(k.run.id), session=s),
+    "runs.run_row": lambda f, k, s: f(k.run.id, session=s),
+    "runs.set_hold": lambda f, k, s: f(k.run.id, "x@y.example", session=s),
+    "runs.set_pins": lambda f, k, s: f(k.run.id, {}, "1" * 64, "x", session=s),
+    "runs.set_plan": lambda f, k, s: f(k.run.id, {}, "1" * 64, session=s),
+    "runs.wake": lambda f, k, s: f(k.run.id, session=s),
+    # A lock of no organisation, by a number.
+    "session.only_one": lambda f, k, s: not f(1, session=s),  # noqa: ARG005
+}
+
+# The wall speaks up where a row would be attached, or a right is missing; a row that must be there is not found.
+_WALLS = (ProgrammingError, IntegrityError, NoResultFound, BadInput)
+
+
+def _event(k: Known) -> AuditEvent:
+    return AuditEvent(event="x", actor="x", run_id=k.run.id, summary="x")
+
+
+def _functions() -> dict[str, Callable[..., object]]:
+    found = {}
+    for module in pkgutil.iter_modules(sql.__path__):
+        if module.ispkg:
+            continue
+        loaded = importlib.import_module(f"sql.{module.name}")
+        for name, function in inspect.getmembers(loaded, inspect.isfunction):
+            own = function.__module__ == loaded.__name__ and not name.startswith("_")
+            if own and "session" in inspect.signature(function).parameters:
+                found[f"{module.name}.{name}"] = function
+    return found
+
+
+def test_every_function_that_takes_a_session_has_a_case() -> None:
+    assert sorted(_functions()) == sorted(CASES)
+
+
+def _digests(*tenants: Tenant) -> Iterator[str]:
+    for tenant in tenants:
+        with system_session() as session:
+            org = importlib.import_module("sql.organizations").find_organization(tenant.slug, session=session)
+            assert org
+            yield manifest_now(org, session=session).digest
+
+
+def _session_of(name: str, tenant: Tenant) -> AbstractContextManager[Session]:
+    # Of the server's roles an administrator disposes, as the owner of one organisation's rows.
+    administrators = name in {"client_logins.put_login", "client_logins.drop_login"}
+    return owner_session(tenant.id, actor="operator") if administrators else org_session(tenant.id)
+
+
+def _call(name: str, known: Known, stranger: Tenant) -> object:
+    """Call a function as the stranger; whatever it has written is flushed, committed and there to be seen."""
+    with _session_of(name, stranger) as session:
+        result = CASES[name](_functions()[name], known, session)
+        session.flush()
+    return result
+
+
+def test_nothing_is_read_changed_or_attached_across_organisations(database: str) -> None:  # noqa: ARG001
+    victim, stranger = fill("victim", status="executing"), fill("stranger")
+    known = Known(victim)
+    before = list(_digests(victim, stranger))
+    for module, names in groupby(CASES, key=lambda name: name.partition(".")[0]):
+        for name in names:
+            try:
+                result = _call(name, known, stranger)
+            except _WALLS:
+                result = None
+            assert not result, (name, result)
+        assert list(_digests(victim, stranger)) == before, module
+
+
+def test_the_cases_find_something_where_they_may(database: str) -> None:  # noqa: ARG001
+    own = fill("victim", status="executing")
+    known, found = Known(own), set()
+    for name in CASES:
+        with _session_of(name, own) as session:
+            try:
+                if CASES[name](_functions()[name], known, session):
+                    found.add(name)
+            except (*_WALLS, AssertionError):
+                pass
+            finally:
+                session.rollback()
+
+    # Else the test above could pass by asking for nothing.
+    assert len(found) > len(CASES) // 2, sorted(set(CASES) - found)
+
+
+@pytest.mark.parametrize("name", ["organizations.grants_of", "approvals.find_approval", "runs.find_run"])
+def test_what_people_are_decided_by_is_found_by_its_own(database: str, name: str) -> None:  # noqa: ARG001
+    own = fill("victim")
+
+    assert _call(name, Known(own), own)
