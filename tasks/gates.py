@@ -14,6 +14,7 @@ from maos.autonomy import stricter
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
+from maos.notices import NoticeKind, reminder_at
 from maos.policy import PolicyBook, approval_policy
 from maos.risk import RiskFacts, RiskLevel
 from maos.rules_check import policy_of
@@ -25,6 +26,7 @@ from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
 from tasks.leases import run_session
+from tasks.notices import tell
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
@@ -55,8 +57,10 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
         in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
         written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
         written.acting_for = runs.initiators_before(run.id, session=session)
+        written.remind_at = reminder_at(approvals.approval_of(written), sent=0)
         session.add(written)
         session.flush()
+        tell(NoticeKind.REQUESTED, [approvals.approval_of(written)], session=session)
         event = AuditEvent(
             event="approval.requested",
             actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
