@@ -81,7 +81,10 @@ class Message(BaseModel):
     @property
     def slack(self) -> str:
         """The message as text in which nothing calls or addresses anybody."""
-        return self.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        # Escaping is not enough: the library that sends it makes calls of what looks like one.
+        return self.text.replace("<", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}").replace(
+            ">", "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+        )
 
     @property
     def content(self) -> bytes:

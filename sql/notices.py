@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, bool_or, exists, func, or_, update
+from sqlalchemy import ColumnElement, and_, exists, func, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -87,8 +87,8 @@ def ready(*, urgent_only: bool, session: Session) -> list[Recipient]:
         col(earlier.address) == ApprovalNotice.address,
         col(earlier.sent_at) > _NOW - QUIET,
     )
-    urgent = bool_or(col(ApprovalNotice.urgent))
-    place = (ApprovalNotice.org_id, ApprovalNotice.channel, ApprovalNotice.address)
+    urgent = func.bool_or(col(ApprovalNotice.urgent))
+    place = (col(ApprovalNotice.org_id), col(ApprovalNotice.channel), col(ApprovalNotice.address))
     statement = (
         select(ApprovalNotice.channel, ApprovalNotice.address)
         .where(*_WAITING, col(ApprovalNotice.due_at) <= _NOW)
