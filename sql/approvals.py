@@ -113,15 +113,18 @@ def escalate(approval: Approval, *, expires_at: datetime, remind_at: datetime | 
     _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
 
 
-def expire(approval: Approval, *, session: Session) -> None:
-    """End an approval that nobody has decided in time."""
-    _update(
-        approval.id,
-        status=ApprovalStatus.EXPIRED,
-        decided_by="maos",
-        decided_via="system",
-        decided_at=utc_now(),
-        session=session,
+def expire(approval_ids: Collection[UUID], *, session: Session) -> None:
+    """End approvals that nobody has decided in time."""
+    session.execute(
+        update(AgentPendingAction)
+        .where(col(AgentPendingAction.id).in_(approval_ids), col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .values(
+            status=ApprovalStatus.EXPIRED,
+            decided_by="maos",
+            decided_via="system",
+            decided_at=utc_now(),
+            version=AgentPendingAction.version + 1,
+        )
     )
 
 

@@ -18,20 +18,24 @@ def append_audit(event: AuditEvent, *, org_id: UUID, session: Session) -> None:
 
     The chain head stays locked until the transaction ends: write audit rows last.
     """
+    append_all([event], org_id=org_id, session=session)
+
+
+def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) -> None:
+    """Write events as the next links of the organisation's chain, in their order."""
+    if not events:
+        return
     head = _locked_head(org_id, session=session)
-    link = AuditLink(
-        **event.model_dump(),
-        org_id=org_id,
-        sequence=head.sequence + 1,
-        recorded_at=utc_now(),
-        previous_hash=head.row_hash,
-    )
-    row_hash = link_hash(link)
-    session.add(AuditRow(**link.model_dump(), row_hash=row_hash))
+    sequence, row_hash = head.sequence, head.row_hash
+    for event in events:
+        sequence += 1
+        link = AuditLink(
+            **event.model_dump(), org_id=org_id, sequence=sequence, recorded_at=utc_now(), previous_hash=row_hash
+        )
+        row_hash = link_hash(link)
+        session.add(AuditRow(**link.model_dump(), row_hash=row_hash))
     session.execute(
-        update(AuditChainHead)
-        .where(col(AuditChainHead.org_id) == org_id)
-        .values(sequence=link.sequence, row_hash=row_hash)
+        update(AuditChainHead).where(col(AuditChainHead.org_id) == org_id).values(sequence=sequence, row_hash=row_hash)
     )
 
 

@@ -19,14 +19,14 @@ def expire(due: Approval, *, session: Session) -> bool:
 
 def expire_all(due: Sequence[Approval], *, session: Session) -> list[Approval]:
     """Do so with due approvals of one organisation; return those that have their end."""
+    if not due:
+        return []
     ended = [each for each in due if not _escalates(each)]
-    for each in ended:
-        approvals.expire(each, session=session)
+    approvals.expire([each.id for each in ended], session=session)
     escalated = [_escalated(each, session=session) for each in due if _escalates(each)]
     tell(NoticeKind.EXPIRED, ended, session=session)
     tell(NoticeKind.ESCALATED, escalated, session=session)
-    for each in due:
-        audit.append_audit(_event(each), org_id=each.org_id, session=session)
+    audit.append_all([_event(each) for each in due], org_id=due[0].org_id, session=session)
     return ended
 
 
