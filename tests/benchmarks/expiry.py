@@ -15,9 +15,10 @@ def test_a_thousand_at_once(org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(overdue, "wake_all", lambda _run_ids, _person: frozenset())
     monkeypatch.setattr(overdue, "deliver", lambda _org_id, **_named: Delivery())
     _add_due(org_id, 1000)
-    begun = time.monotonic()
+    begun, used = time.monotonic(), time.process_time()
 
     said = overdue.keep_queue()
 
-    print(f"\n{said[0]} in {time.monotonic() - begun:.1f} s, with their audit rows and notices; the promise: 60 s")
+    took, used = time.monotonic() - begun, time.process_time() - used
+    print(f"\n{said[0]} in {took:.1f} s, {used:.1f} s of them computing, with audit rows and notices; promised: 60 s")
     assert rows("SELECT count(*) FROM agent_pending_actions WHERE status = 'expired'") == [(1000,)]
