@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+from prefect.settings import PREFECT_UI_URL
+
 from maos.settings import load_settings
 
 
@@ -9,4 +11,5 @@ def run_page(run_id: UUID) -> str:
     """Return the address of the run in the Prefect UI."""
     settings = load_settings()
     api = (settings.prefect_api_url or "").removesuffix("/").removesuffix("/api")
-    return f"{(settings.prefect_ui_url or api).removesuffix('/')}/runs/flow-run/{run_id}"
+    ui = settings.prefect_ui_url or api or PREFECT_UI_URL.value() or ""
+    return f"{ui.removesuffix('/')}/runs/flow-run/{run_id}"

@@ -126,8 +126,9 @@ def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
     listings = [
         *(["runs", "show", run["id"]] for run in stage.maos.json("runs", "list")[:4]),
-        *([name, "list"] for name in ("runs", "approvals", "audit", "actions")),
+        *([name, "list"] for name in ("runs", "approvals", "audit", "actions", "notices")),
         ["prices", "show"],
+        ["notices", "route", "list"],
     ]
     checks = [
         ["engines", "check"],

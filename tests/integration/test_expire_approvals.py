@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import Engine, event
 
@@ -173,8 +174,6 @@ def test_an_escalation_shows_its_new_deadline_on_the_form(
 
 
 def _as_admin(database: str, statement: str) -> None:
-    import psycopg
-
     with psycopg.connect(database) as connection:
         connection.execute(statement.encode())
 

@@ -6,7 +6,6 @@ import hmac
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from uuid import UUID
@@ -27,7 +26,8 @@ from maos.decisions import DecisionRequest
 from maos.notices import Channel, NoticeKind, Route
 from maos.risk import RiskLevel
 from sql.approvals import find_approval
-from sql.organizations import ensure_member
+from sql.notices import claim, ready
+from sql.organizations import ensure_member, ensure_organization
 from sql.session import org_session, system_session
 from tasks.approvals import decide
 from tasks.notice_delivery import deliver
@@ -114,13 +114,7 @@ def _as_admin(database: str, statement: str) -> None:
 
 
 def _told(mail: MailReceiver, address: str) -> list[str]:
-    return [_plain(each.message) for each in mail.messages if each.recipients == (address,)]
-
-
-def _plain(message: EmailMessage) -> str:
-    part = message.get_body(("plain",))
-    assert part is not None
-    return str(part.get_content())
+    return [each.text for each in mail.messages if each.recipients == (address,)]
 
 
 def test_a_high_approval_is_told_at_once_to_everybody_who_may_decide_it(org_id: UUID, mail: MailReceiver) -> None:
@@ -205,8 +199,6 @@ def test_a_mailbox_that_fails_is_tried_again_after_a_pause(org_id: UUID, mail: M
 def test_who_claims_first_sends_and_a_dead_sender_is_made_up_for(
     org_id: UUID, mail: MailReceiver, database: str
 ) -> None:
-    from sql.notices import claim, ready
-
     _ask(org_id)
     with org_session(org_id) as session:
         for recipient in ready(urgent_only=False, session=session):
@@ -370,8 +362,6 @@ def test_without_a_mail_server_the_run_goes_on_and_says_why_nobody_was_told(benc
 
 
 def test_members_alone_are_told(org_id: UUID, mail: MailReceiver) -> None:
-    from sql.organizations import ensure_organization
-
     with system_session() as session:
         other = ensure_organization("other", "Other", session=session)
         ensure_member("stranger@other.example", "Stranger", "reviewer", org_id=other, session=session)
