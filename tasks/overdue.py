@@ -1,7 +1,9 @@
 """Keeping the queue of approvals: what is due is settled and reminded of, runs are woken, people are told."""
 
+from dataclasses import dataclass
 from uuid import UUID
 
+from maos.approvals import Approval
 from maos.notices import NoticeKind, reminder_at, reminders_due
 from sql import approvals, overdue
 from sql.notices import organizations_with_notices
@@ -29,30 +31,41 @@ def keep_queue() -> list[str]:
     return said + _wake_sleepers(escalated)
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """Approvals that were due together, and those of them that have ended."""
+
+    due: list[Approval]
+    ended: list[Approval]
+
+    @property
+    def escalated(self) -> list[Approval]:
+        """Those that go on."""
+        return [each for each in self.due if each not in self.ended]
+
+
 def _settle_everywhere() -> tuple[list[str], set[UUID]]:
-    ended, escalated, reminded = 0, set[UUID](), 0
-    runs_to_wake: set[UUID] = set()
+    """Return what was done, and the runs whose approvals were escalated."""
+    batches: list[_Batch] = []
+    reminded = 0
     with system_session() as session:
         if not only_one(_SETTLING, session=session):
-            return [], runs_to_wake
+            return [], set()
         for org_id in overdue.organizations_with_due(session=session):
-            while (batch := _settle(org_id))[0]:
-                ended += batch[1]
-                escalated |= batch[2]
-                runs_to_wake |= batch[3]
+            while (batch := _settle(org_id)).due:
+                batches.append(batch)
             reminded += _remind(org_id)
+    ended, escalated = sum(len(each.ended) for each in batches), [one for each in batches for one in each.escalated]
     counts = {"expired": ended, "escalated": len(escalated), "reminded of": reminded}
-    return [f"{count} approvals {what}" for what, count in counts.items() if count], runs_to_wake
+    said = [f"{count} approvals {what}" for what, count in counts.items() if count]
+    return said, {each.run_id for each in escalated if each.run_id}
 
 
 @outlasting
-def _settle(org_id: UUID) -> tuple[int, int, set[UUID], set[UUID]]:
-    """Settle a batch: return how many it had, how many have ended, which were escalated, and the runs of these."""
+def _settle(org_id: UUID) -> _Batch:
     with org_session(org_id) as session:
         due = approvals.lock_due(None, limit=_AT_ONCE, session=session)
-        ended = expire_all(due, session=session)
-    escalated = [each for each in due if each not in ended]
-    return len(due), len(ended), {each.id for each in escalated}, {each.run_id for each in escalated if each.run_id}
+        return _Batch(due, expire_all(due, session=session))
 
 
 def _remind(org_id: UUID) -> int:
@@ -85,7 +98,7 @@ def _tell_everywhere() -> list[str]:
     return [f"{count} messages {what}" for what, count in counts.items() if count]
 
 
-def _wake_sleepers(escalated: set[UUID]) -> list[str]:
+def _wake_sleepers(over_escalations: set[UUID]) -> list[str]:
     """Wake the runs whose form has to change: an approval on it was escalated, or has expired.
 
     Those of an earlier process that died before it woke them are among the latter.
@@ -93,7 +106,7 @@ def _wake_sleepers(escalated: set[UUID]) -> list[str]:
     with system_session() as session:
         if not only_one(_WAKING, session=session):
             return []
-        run_ids = {*escalated, *overdue.asleep_over_expired(session=session)}
+        run_ids = {*over_escalations, *overdue.asleep_over_expired(session=session)}
         if not run_ids:
             return []
         asleep = wake_all(run_ids, "maos")
