@@ -6,7 +6,7 @@ from uuid import UUID
 
 import click
 
-from console.approvals import decide_and_resume
+from console.decisions import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
 from console.prefect_api import start_run
@@ -17,7 +17,7 @@ from maos.decisions import DecisionRequest
 from maos.runs import Run
 from maos.settings import load_settings
 from maos.statuses import RunStatus
-from sql.audit import audit_of_run
+from sql.audit_rows import audit_of_run
 from sql.runs import run_row
 from sql.session import system_session
 from tasks.entrypoints import ENTRYPOINTS

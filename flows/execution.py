@@ -1,5 +1,6 @@
 """The one executor of plans, called by every entrypoint in its own flow run."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -21,10 +22,12 @@ from maos.errors import (
     RunFailed,
     StackError,
 )
-from maos.frontier import Move, next_move
+from maos.frontier import Move, may_wait, next_move
 from maos.plan_looks import looks_of
 from maos.plans import PlanStep
+from maos.policy import Policy
 from maos.requests import RunRequest
+from maos.rules import Rules
 from maos.rules_check import overdue, tightened_actions
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
@@ -40,7 +43,9 @@ from tasks.ledger import find_run, reread, survey, take_up
 from tasks.logs import guard
 from tasks.notice_delivery import announce
 from tasks.options import retry_options
+from tasks.payloads import is_guarded_by_now
 from tasks.plan_artifacts import PlanPicture, show_plan
+from tasks.policies import policy_book
 from tasks.rules import rule_book
 from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
 from tasks.secrecy import discreet
@@ -77,7 +82,7 @@ def _conduct(entrypoint: str, request: RunRequest) -> End:
     with holding(run):
         if known is None:
             label_run(run)
-            show_plan(run, rule_book(run.org_id).rules)
+            show_plan(run, rule_book(run.org_id).rules, policy_book(run.org_id))
         else:
             run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
             run, refusal = settle_drift(run)
@@ -100,37 +105,53 @@ def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
     picture = PlanPicture(run)
-    rules = rule_book(run.org_id).rules
+    rules, policy = _ground(run)
     while True:
         run, ledger = survey(run)
         specs, late = tightened_actions(actions(), rules), overdue(rules, run, datetime.now(UTC))
-        move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late)
+        move = _asking_first(run, ledger, next_move(run, ledger, specs, busy=flights.keys(), overdue=late), policy)
         if move.end:
             picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
         if move.skip:
             skip_steps(run, dict(move.skip))
             continue
-        _open_gates(run, move)
+        _open_gates(run, move.open_gates)
         for step in move.start:
             flights[step.id] = _start(run, step, ledger)
         picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=bool(move.hold or move.wait_for))
         if move.hold or move.wait_for:
             run = wait_while_held(run) if move.hold else wait_for_decisions(run, move.wait_for)
-            rules = rule_book(run.org_id).rules
+            rules, policy = _ground(run)
         elif flights and not move.open_gates and _land_one(run, flights):
-            # A step needs another approval than it has: its rules are others than those read here.
-            rules = rule_book(run.org_id).rules
+            # A step needs another approval than it has: its rules or its policy are others than those read here.
+            rules, policy = _ground(run)
 
 
-def _open_gates(run: Run, move: Move) -> None:
-    for step in move.open_gates:
+def _ground(run: Run) -> tuple[Rules, Policy]:
+    return rule_book(run.org_id).rules, policy_book(run.org_id).policy
+
+
+def _asking_first(run: Run, ledger: Ledger, move: Move, policy: Policy) -> Move:
+    """Have a person asked, instead of starting it, about a step that its final parameters make too risky."""
+    specs = actions()
+    raised = [
+        step
+        for step in move.start
+        if may_wait(run, ledger, step, specs.get(step.action), policy) and is_guarded_by_now(run, step.id)
+    ]
+    start = tuple(step for step in move.start if step not in raised)
+    return move.model_copy(update={"start": start, "open_gates": (*move.open_gates, *raised)}) if raised else move
+
+
+def _open_gates(run: Run, steps: Sequence[PlanStep]) -> None:
+    for step in steps:
         try:
             open_gate(run, step.id)
         except (InputMismatch, EngineFailure, PolicyViolation) as error:
             # What nobody can be shown, nobody can approve.
             settle_failure(run, step.id, error)
-    if move.open_gates:
+    if steps:
         announce(run)
 
 
@@ -162,6 +183,8 @@ def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
         raise error
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
+        # Asked at once: nothing else would keep it from being started again and again.
+        _open_gates(run, [run.plan.step(step_id)])
         return True
     if isinstance(error, BaseException):
         settle_failure(run, step_id, error)

@@ -17,72 +17,56 @@ _LONGEST_EDIT = 200_000
 
 
 class FormDecision(StrEnum):
-    """What the form may say; the last is what the command line sends after it decided in the ledger."""
+    """What the form may say; the last is what the command line sends after it decided in the ledger.
+
+    With a choice where the action offers some: a field of its own would take the place of what is to be read.
+    """
 
     APPROVE = "approve"
     REJECT = "reject"
     EDIT = "edit"
     RESPOND = "respond"
     REQUEST_CHANGES = "request changes"
+    AGAIN = "approve: again"
+    DONE = "approve: done"
+    PINNED = "approve: pinned"
+    REBUILD = "approve: rebuild"
     RECORDED = "already recorded"
 
     @property
     def decision(self) -> Decision:
         """The decision that it stands for."""
-        return Decision(self.value.replace(" ", "_"))
+        return Decision(self.value.partition(":")[0].replace(" ", "_"))
 
-
-class OtherDecision(StrEnum):
-    """What may be decided about one of several actions."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    EDIT = "edit"
-    RESPOND = "respond"
-    REQUEST_CHANGES = "request changes"
-
-
-class FormChoice(StrEnum):
-    """What is chosen by approving an action that offers choices."""
-
-    NONE = "none"
-    AGAIN = "again"
-    DONE = "done"
-    PINNED = "pinned"
-    REBUILD = "rebuild"
+    @property
+    def choice(self) -> str | None:
+        """What it chooses, where it does."""
+        return self.value.partition(": ")[2] or None
 
 
 # Text, not an object: the server would take an object for a template or a variable of its own.
-_EDIT_FIELD = 'A JSON object with the parameters that change, such as {"subject": "Figures of May"}.'
+_NOTE_FIELD = "Needed unless you approve or edit: why, answer, or changes."
+_EDIT_FIELD = 'the parameters that change, as {"subject": "Figures of May"}.'
 
 
 class ActionDecision(BaseModel):
     """The decision of one action, where it differs from the others."""
 
     step: str = Field(description="The step, as shown above.")
-    decision: OtherDecision
-    choice: FormChoice = FormChoice.NONE
+    decision: FormDecision
     note: str = Field(default="", max_length=NOTE_LIMIT, description="Empty: the note of all.")
-    edited: str = Field(default="", max_length=_LONGEST_EDIT, description=_EDIT_FIELD)
+    edited: str = Field(default="", max_length=_LONGEST_EDIT, description=f"To edit: {_EDIT_FIELD}")
 
 
 class ApprovalForm(RunInput):
     """What a reviewer answers; untrusted until `decide` accepts it."""
 
-    decision: FormDecision = Field(
-        description="Applies to every action above. All but approve and edit take a note; respond and request changes "
-        "are for actions that an agent asks for."
-    )
+    decision: FormDecision = Field(description="Of every action above.")
     reviewer: str = Field(max_length=254, description="Your email address.")
     code: str = Field(default="", max_length=20, description="Your one-time code, where you have one enrolled.")
-    note: str = Field(default="", max_length=NOTE_LIMIT, description="Why; the answer; or which changes.")
-    choice: FormChoice = Field(
-        default=FormChoice.NONE, description="Only where an action above offers choices: which, when you approve."
-    )
-    edited: str = Field(default="", max_length=_LONGEST_EDIT, description=f"Only to edit. {_EDIT_FIELD}")
-    other_decisions: list[ActionDecision] = Field(
-        default_factory=list, description="Only where several actions are shown and some are decided differently."
-    )
+    note: str = Field(default="", max_length=NOTE_LIMIT, description=_NOTE_FIELD)
+    edited: str = Field(default="", max_length=_LONGEST_EDIT, description=f"To edit: {_EDIT_FIELD}")
+    other_decisions: list[ActionDecision] = Field(default_factory=list, description="Of actions decided differently.")
 
 
 def requests_of(
@@ -105,17 +89,18 @@ def requests_of(
 
 def _request(answer: ApprovalForm, approval: Approval, seen: str) -> DecisionRequest:
     other = next((each for each in answer.other_decisions if each.step == approval.step_id), None)
-    decision = FormDecision(other.decision.value).decision if other else answer.decision.decision
-    choice = other.choice if other else answer.choice
+    said = other.decision if other else answer.decision
+    if said is FormDecision.RECORDED:
+        raise _refused(Rule.KIND, "only the command line says that a decision is already recorded")
     note = (other.note if other else "") or answer.note
     return DecisionRequest(
-        decision=decision,
+        decision=said.decision,
         reviewer=answer.reviewer.strip().lower(),
         note=note or None,
         code=answer.code.strip() or None,
-        # One form for all: a choice or edit that is meant for another action is not held against this one.
-        choice=choice.value if choice is not FormChoice.NONE and approval.choices else None,
-        edited=_edit(other.edited if other else answer.edited) if decision is Decision.EDIT else None,
+        # One form for all: a choice that is meant for another action is not held against this one.
+        choice=said.choice if approval.choices else None,
+        edited=_edit(other.edited if other else answer.edited) if said is FormDecision.EDIT else None,
         seen=seen,
         via=DecisionPath.FORM,
     )
@@ -126,6 +111,8 @@ def _edit(text: str) -> JsonObject:
         parsed = json.loads(text or "{}")
     except ValueError as error:
         raise _refused(Rule.SCHEMA, f"edited: it is no JSON: {error}") from None
+    except RecursionError:
+        raise _refused(Rule.SCHEMA, "edited: it nests too deeply") from None
     if not isinstance(parsed, dict) or not parsed:
         raise _refused(Rule.SCHEMA, "edited: a JSON object with the parameters that change, at least one")
     return parsed

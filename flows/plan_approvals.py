@@ -17,7 +17,7 @@ def settle_plan(run: Run) -> tuple[Run, Move | None]:
         run, ledger = survey(run)
         decision = ledger.approvals.get(WHOLE_PLAN)
         if decision is None:
-            if not ask_about_plan(run):
+            if not ask_about_plan(run, ledger):
                 return run, None
         elif decision.status is ApprovalStatus.PENDING:
             run = wait_for_decisions(run, (decision,))

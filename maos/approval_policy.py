@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.mail_addresses import MailAddress
 from maos.risk import RiskLevel
 
 
@@ -32,7 +33,7 @@ class Group(_Value):
     """People of whom a stage needs some: those with one of the roles and, where people are named, only they."""
 
     roles: frozenset[DecidingRole] = frozenset(DecidingRole)
-    users: frozenset[str] | None = None
+    users: frozenset[MailAddress] | None = None
     needed: int = Field(default=1, ge=1, le=20, description="How many of them have to approve.")
 
     def includes(self, email: str, roles: Set[str]) -> bool:
@@ -97,6 +98,11 @@ class ApprovalPolicy(BaseModel):
         return self.expires_after or EXPIRES_AFTER[risk]
 
     @property
+    def approvals_needed(self) -> int:
+        """How many people have to approve, all stages together."""
+        return sum(group.needed for stage in self.stages for group in stage.groups)
+
+    @property
     def in_words(self) -> str:
         """Whom it takes."""
         if self.users is not None:
@@ -115,6 +121,13 @@ class ApprovalPolicy(BaseModel):
                 "self_approval": self.self_approval and other.self_approval,
             }
         )
+
+
+def deciders_of(policy: ApprovalPolicy) -> Mapping[str, object]:
+    """Return the part of a policy that says who decides: equal where the same people may, in the same way."""
+    return policy.model_dump(
+        include={"roles", "users", "stages", "rejections_needed", "self_approval", "codes_required"}
+    )
 
 
 def listed(names: Set[str]) -> str:

@@ -62,7 +62,7 @@ def as_markdown(approval: Approval, votes: Sequence[Vote] = ()) -> str:
 
 
 def _choices_in_words(approval: Approval) -> dict[str, str]:
-    return {"choice, when you approve": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
+    return {"approving takes a choice": " or ".join(map(as_code, approval.choices))} if approval.choices else {}
 
 
 def _deciders_in_words(approval: Approval, votes: Sequence[Vote]) -> dict[str, str]:

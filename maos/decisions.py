@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -14,6 +15,8 @@ from maos.votes import Vote, seat_of
 
 NOTE_LIMIT = 2000
 MOST_ROUNDS_OF_CHANGES = 3
+_DEEPEST = 50
+_NO_TEXT = f"leave out NUL, lone surrogates, numbers that are none, and what nests deeper than {_DEEPEST} levels"
 
 
 class DecisionRequest(BaseModel):
@@ -153,12 +156,17 @@ def _content_refusal(approval: Approval, request: DecisionRequest) -> Refusal | 
 
 
 def _cannot_be_stored(value: object) -> bool:
-    """Say whether a JSON value holds what neither PostgreSQL nor UTF-8 can."""
-    if isinstance(value, str):
-        return any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in value)
-    if isinstance(value, dict):
-        return any(map(_cannot_be_stored, (*value.keys(), *value.values())))
-    return isinstance(value, list) and any(map(_cannot_be_stored, value))
+    """Say whether a JSON value holds what neither PostgreSQL nor UTF-8 can, or nests deeper than anything reads."""
+    open_: list[tuple[object, int]] = [(value, 0)]
+    while open_:
+        item, depth = open_.pop()
+        if depth > _DEEPEST or (isinstance(item, float) and not isfinite(item)):
+            return True
+        if isinstance(item, str) and any(char == "\x00" or "\ud800" <= char <= "\udfff" for char in item):
+            return True
+        inside = [*item.keys(), *item.values()] if isinstance(item, dict) else item if isinstance(item, list) else []
+        open_ += [(each, depth + 1) for each in inside]
+    return False
 
 
 _TAKES_A_NOTE = {

@@ -5,6 +5,7 @@ MaosError
 ├── PolicyViolation        a rule says no; never retried
 │   ├── PlanRefused        every fault of a plan at once
 │   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
+│   ├── PolicyRefused      a document of a policy cannot be read or accepted; every fault at once
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
@@ -68,6 +69,17 @@ class RulesRefused(PolicyViolation):
 
     def __str__(self) -> str:
         return f"the rules in {self.source} are refused: " + "; ".join(self.faults)
+
+
+class PolicyRefused(PolicyViolation):
+    """A document of a policy cannot be read or accepted; every fault is named."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "the policy is refused: " + "; ".join(self.faults)
 
 
 class RuleBroken(PolicyViolation):

@@ -6,8 +6,9 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict
 
 from maos.actions import JsonObject
-from maos.approval_policy import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy, deciders_of
 from maos.approval_view import RISK_IN_COLOUR, as_code
+from maos.learning import Likeness
 from maos.risk import RiskLevel
 
 
@@ -27,6 +28,7 @@ class PlannedAction(BaseModel):
     cost_ceiling_usd: Decimal
     policy: ApprovalPolicy
     caller: str | None = None
+    likeness: Likeness
 
 
 def covered(planned: Sequence[PlannedAction]) -> tuple[PlannedAction, ...]:
@@ -34,13 +36,7 @@ def covered(planned: Sequence[PlannedAction]) -> tuple[PlannedAction, ...]:
     if not planned:
         return ()
     riskiest = max(planned, key=lambda each: each.risk.rank)
-    return tuple(each for each in planned if _deciders(each.policy) == _deciders(riskiest.policy))
-
-
-def _deciders(policy: ApprovalPolicy) -> JsonObject:
-    return policy.model_dump(
-        include={"roles", "users", "stages", "rejections_needed", "self_approval", "codes_required"}
-    )
+    return tuple(each for each in planned if deciders_of(each.policy) == deciders_of(riskiest.policy))
 
 
 def plan_as_markdown(planned: Sequence[PlannedAction], *, later: Sequence[str]) -> str:

@@ -68,6 +68,7 @@ class Policy(_Value):
     read_only_exempt: bool = False
     one_time_codes_required: bool = False
     plan_approval: bool = Field(default=False, description="Whether each run asks for its whole plan at once first.")
+    learning: bool = Field(default=False, description="Whether exemptions are proposed, and signed ones hold.")
     teams: Mapping[TeamName, TeamPolicy] = Field(default_factory=dict)
     risk_rules: tuple[RiskRule, ...] = Field(default=(), max_length=100)
     approvals: Mapping[RiskLevel, RiskPolicy] = Field(default_factory=dict)
@@ -83,6 +84,12 @@ class Policy(_Value):
         """Return the autonomy of a team's runs: the stricter of its own and the organisation's."""
         own = self.teams[team].autonomy if team is not None and team in self.teams else None
         return stricter(self.autonomy, own) if own else self.autonomy
+
+    @property
+    def inside(self) -> frozenset[str]:
+        """The domains that every rule on outsiders takes for the organisation's own."""
+        named = [rule.outside for rule in self.risk_rules if rule.outside is not None]
+        return frozenset.intersection(*named) if named else frozenset()
 
 
 class PolicyBook(_Value):

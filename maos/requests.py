@@ -66,6 +66,12 @@ class RunRequest(BaseModel):
         title="Approve the plan at once",
         description="Ask for everything that is known before the first step; a step that would do other things asks.",
     )
+    team: str | None = Field(
+        default=None,
+        title="Team",
+        description="The team that the run works for, as the organisation's policy names it.",
+        max_length=63,
+    )
 
 
 class DatasetRequest(RunRequest):

@@ -7,6 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from maos.host_names import HostName
+
+# As ISO 4217 writes it.
+NO_CURRENCY = "XXX"
 Currency = Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")]
 
 
@@ -37,9 +41,18 @@ class Amount(BaseModel):
     amount: Decimal = Field(ge=0, max_digits=18, decimal_places=8)
     currency: Currency
 
+    @property
+    def readable(self) -> bool:
+        """Whether it is known how much it is."""
+        return self.currency != NO_CURRENCY
+
     def may_pass(self, limit: "Amount") -> bool:
         """Say whether it is more than a limit; of another currency, nobody knows, and it counts as more."""
         return self.currency != limit.currency or self.amount > limit.amount
+
+
+# It may be more than any limit.
+UNREADABLE = Amount(amount=Decimal(0), currency=NO_CURRENCY)
 
 
 class RiskFacts(BaseModel):
@@ -61,7 +74,7 @@ class RiskRule(BaseModel):
     actions: frozenset[str] | None = Field(default=None, description="Only these actions; left out: all.")
     amount_over: Amount | None = Field(default=None, description="It moves more than this.")
     recipients_over: int | None = Field(default=None, ge=0, description="It reaches more people than this.")
-    outside: frozenset[str] | None = Field(default=None, description="It reaches a domain that is none of these.")
+    outside: frozenset[HostName] | None = Field(default=None, description="It reaches a domain that is none of these.")
 
     @model_validator(mode="after")
     def _says_when(self) -> "RiskRule":

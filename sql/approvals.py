@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
@@ -12,7 +12,9 @@ from maos.approvals import Approval, Decision
 from maos.decisions import DecisionRequest
 from maos.statuses import ApprovalStatus
 from sql.approval_tables import AgentPendingAction
-from sql.tables import Organization, utc_now
+from sql.tables import utc_now
+
+_DIGITS = 32
 
 
 def approval_of(row: AgentPendingAction) -> Approval:
@@ -236,27 +238,15 @@ def edited_parameters(run_id: UUID, step_id: str, *, session: Session) -> JsonOb
     return newest.runs_edited if newest else None
 
 
-def list_approvals(
-    *, org_id: UUID | None, status: ApprovalStatus | None, limit: int, session: Session
-) -> Sequence[tuple[AgentPendingAction, str]]:
-    """Return approvals with the slug of their organisation, the oldest first."""
-    statement = (
-        select(AgentPendingAction, Organization.slug)
-        .join(Organization, col(Organization.id) == AgentPendingAction.org_id)
-        .order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
-        .limit(limit)
-    )
-    if org_id:
-        statement = statement.where(AgentPendingAction.org_id == org_id)
-    if status:
-        statement = statement.where(AgentPendingAction.status == status)
-    return session.exec(statement).all()
-
-
 def approval_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    matches = func.starts_with(text("agent_pending_actions.id::text"), prefix)
-    return session.exec(select(AgentPendingAction.id).where(matches).limit(2)).all()
+    digits = prefix.replace("-", "")
+    if len(digits) > _DIGITS:
+        return []
+    # Between the first and the last id that begin so: the index on the ids knows where.
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    statement = select(AgentPendingAction.id).where(col(AgentPendingAction.id).between(first, last)).limit(2)
+    return session.exec(statement).all()
 
 
 def approval_row(approval_id: UUID, *, session: Session) -> AgentPendingAction:
@@ -272,3 +262,9 @@ def approvals_of_run(run_id: UUID, *, session: Session) -> Sequence[AgentPending
         .order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
     )
     return session.exec(statement).all()
+
+
+def approvals_granted_by(plan_approval: UUID, *, session: Session) -> Sequence[AgentPendingAction]:
+    """Return the approvals of steps that the approval of a plan has given."""
+    statement = select(AgentPendingAction).where(AgentPendingAction.granted_by == plan_approval)
+    return session.exec(statement.order_by(col(AgentPendingAction.step_id))).all()

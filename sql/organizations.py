@@ -14,6 +14,12 @@ def find_organization(slug: str, *, session: Session) -> Organization | None:
     return session.exec(select(Organization).where(Organization.slug == slug)).first()
 
 
+def active_organizations(*, session: Session) -> Sequence[tuple[UUID, str]]:
+    """Return id and slug of every organisation that is not suspended."""
+    statement = select(Organization.id, Organization.slug).where(Organization.status == "active")
+    return session.exec(statement.order_by(Organization.slug)).all()
+
+
 def organizations_of(email: str, *, session: Session) -> Sequence[str]:
     """Return the slugs of the organisations a person belongs to."""
     statement = (

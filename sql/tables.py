@@ -90,6 +90,7 @@ class OrchestratorRun(SQLModel, table=True):
     pins: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     parent_run_id: UUID | None = None
     budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
+    team: str | None = Field(default=None, sa_type=Text)
     # None as SQL NULL: JSONB would otherwise store the JSON value null.
     result: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     error_summary: str | None = Field(default=None, sa_type=Text)
@@ -113,6 +114,10 @@ class AgentInvocation(SQLModel, table=True):
     engine_type: str = Field(sa_type=Text)
     action: str = Field(sa_type=Text)
     approval_id: UUID | None = None
+    # None of these three: no engine was called.
+    digest: str | None = Field(default=None, sa_type=Text)
+    rules_version: str | None = Field(default=None, sa_type=Text)
+    policy_version: int | None = None
     task_run_id: UUID | None = None
     rehearsal: bool
     input_summary: str = Field(sa_type=Text)
@@ -211,36 +216,3 @@ class UsageEntry(SQLModel, table=True):
     amount_usd: Decimal = Field(sa_type=_MONEY)
     price_list: str | None = Field(default=None, sa_type=Text)
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
-
-
-class AuditChainHead(SQLModel, table=True):
-    """The newest link of an organisation's audit chain; its lock orders the writers."""
-
-    __tablename__ = "audit_chain_heads"
-
-    org_id: UUID = Field(primary_key=True)
-    sequence: int = Field(default=0, sa_type=BigInteger)
-    row_hash: str = Field(sa_type=Text)
-
-
-class AuditRow(SQLModel, table=True):
-    """One link of an organisation's audit chain."""
-
-    __tablename__ = "agent_action_audit_log"
-
-    org_id: UUID = Field(primary_key=True)
-    sequence: int = Field(primary_key=True, sa_type=BigInteger)
-    recorded_at: datetime = Field(primary_key=True, sa_type=_TIME)
-    event: str = Field(sa_type=Text)
-    actor: str = Field(sa_type=Text)
-    run_id: UUID | None = None
-    step_id: str | None = Field(default=None, sa_type=Text)
-    action: str | None = Field(default=None, sa_type=Text)
-    risk: str | None = Field(default=None, sa_type=Text)
-    was_automatic: bool
-    approval_id: UUID | None = None
-    digest: str | None = Field(default=None, sa_type=Text)
-    success: bool
-    summary: str = Field(sa_type=Text)
-    previous_hash: str = Field(sa_type=Text)
-    row_hash: str = Field(sa_type=Text)

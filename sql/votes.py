@@ -1,7 +1,7 @@
 """Rows of `agent_action_votes` and `agent_action_edits`: who said what of which payload."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -71,3 +71,20 @@ def add_edit(shown: Approval, changed: Approval, *, edited_by: str, session: Ses
         )
     )
     session.flush()
+
+
+def vote_rows(approval_id: UUID, *, session: Session) -> Sequence[tuple[AgentActionVote, str]]:
+    """Return the votes on an approval as they were recorded, each with whose it is."""
+    statement = (
+        select(AgentActionVote, User.email)
+        .join(User, col(User.id) == AgentActionVote.user_id)
+        .where(AgentActionVote.approval_id == approval_id)
+        .order_by(col(AgentActionVote.voted_at))
+    )
+    return session.exec(statement).all()
+
+
+def edits_of(approval_id: UUID, *, session: Session) -> Sequence[AgentActionEdit]:
+    """Return the edits of an approval, the oldest first."""
+    statement = select(AgentActionEdit).where(AgentActionEdit.approval_id == approval_id)
+    return session.exec(statement.order_by(col(AgentActionEdit.revision))).all()

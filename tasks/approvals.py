@@ -16,6 +16,7 @@ from maos.votes import Vote, progress_in_words, seat_of, verdict_of
 from sql import approvals, audit, votes
 from sql.session import org_session, system_session
 from tasks.edits import edited
+from tasks.exemptions import note_decision
 from tasks.notices import tell
 from tasks.plan_approvals import grant
 from tasks.reviewers import Identity, identify
@@ -121,7 +122,9 @@ def _cast(
         _decide(approval, request, verdict, verified=identity.verified, session=session)
     else:
         _go_on(approval, verdict, now=now, edited_anew=changed is not None, session=session)
-    audit.append_audit(_event(approval, request, identity, verdict, given), org_id=approval.org_id, session=session)
+    learned = note_decision(approval, request, verdict, session=session)
+    for event in (_event(approval, request, identity, verdict, given), *learned):
+        audit.append_audit(event, org_id=approval.org_id, session=session)
 
 
 def _refuse(approval_id: UUID, refusal: Refusal | None) -> None:
@@ -189,6 +192,7 @@ def _event(
         was_automatic=False,
         approval_id=approval.id,
         digest=approval.digest,
+        policy_version=approval.policy.version,
         summary=said + more,
     )
 

@@ -55,10 +55,8 @@ def _payload(approval: Approval, run: Run, parameters: JsonObject) -> Payload:
 
 def _check_policy(approval: Approval, shown: Payload, payload: Payload) -> None:
     """Refuse an edit of which others would have to be asked than those who are."""
-    if payload.spec.risk.rank > approval.risk.rank:
-        words = (
-            f"the edit raises the risk from {approval.risk} to {payload.spec.risk}; reject it, and have it asked anew"
-        )
+    if payload.risk.rank > approval.risk.rank:
+        words = f"the edit raises the risk from {approval.risk} to {payload.risk}; reject it, and have it asked anew"
         raise _refused(approval, Rule.POLICY, words)
     if asked_policy(payload) != asked_policy(shown):
         words = f"as edited, deciding takes {asked_policy(payload).in_words}"

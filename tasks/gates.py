@@ -10,21 +10,24 @@ from maos.approval_policy import ApprovalPolicy
 from maos.approval_view import as_code, parameters_as_markdown
 from maos.approvals import WHOLE_PLAN, WHOLE_RUN, ApprovalKind
 from maos.audit import AuditEvent
-from maos.autonomy import stricter
+from maos.bound_facts import REQUEST, bound_digest
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
+from maos.learning import BY_EXEMPTION
 from maos.notices import NoticeKind, reminder_at
-from maos.policy import PolicyBook, approval_policy
-from maos.risk import RiskFacts, RiskLevel
+from maos.policy import approval_policy
+from maos.risk import RiskLevel
 from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
 from sql import approvals, audit, invocations, runs
 from sql.approval_tables import AgentPendingAction
+from sql.plain_rows import approval_facts
 from sql.tables import utc_now
 from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
+from tasks.learning import add_example
 from tasks.leases import run_session
 from tasks.notices import tell
 from tasks.options import LEDGER_OPTIONS
@@ -44,12 +47,16 @@ def open_gate(run: Run, step_id: str) -> None:
         RuleBroken: when the rules forbid it: what nobody may do, nobody is asked about.
     """
     payload = payload_of(run, step_id)
-    write_gate(run, approval_row(run, question_of(payload)))
+    write_gate(run, approval_row(run, question_of(payload)), payload)
 
 
 @outlasting
-def write_gate(run: Run, row: AgentPendingAction) -> None:
-    """Write an approval that waits, unless it waits already."""
+def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None) -> None:
+    """Write an approval that waits, unless it waits already, or an exemption answers in the place of a person.
+
+    Args:
+        payload: of the step that it asks about, if it asks about one.
+    """
     with run_session(run) as session:
         newest = approvals.newest_approvals(run.id, session=session).get(row.step_id)
         if newest and newest.status is ApprovalStatus.PENDING:
@@ -58,21 +65,35 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
         written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
         written.acting_for = runs.initiators_before(run.id, session=session)
         written.remind_at = reminder_at(approvals.approval_of(written), sent=0)
-        session.add(written)
-        session.flush()
-        tell(NoticeKind.REQUESTED, [approvals.approval_of(written)], session=session)
-        event = AuditEvent(
-            event="approval.requested",
-            actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
-            run_id=run.id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=RiskLevel(row.risk),
-            approval_id=written.id,
-            digest=row.digest,
-            summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
-        )
-        audit.append_audit(event, org_id=run.org_id, session=session)
+        if payload and not in_doubt:
+            add_example(written, payload, before=newest, session=session)
+        else:
+            session.add(written)
+            session.flush()
+        if written.status == ApprovalStatus.PENDING:
+            tell(NoticeKind.REQUESTED, [approvals.approval_of(written)], session=session)
+        for event in _asked(run, written):
+            audit.append_audit(event, org_id=run.org_id, session=session)
+
+
+def _asked(run: Run, row: AgentPendingAction) -> list[AuditEvent]:
+    requested = AuditEvent(
+        event="approval.requested",
+        actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
+        run_id=run.id,
+        step_id=row.step_id,
+        action=row.action,
+        risk=RiskLevel(row.risk),
+        approval_id=row.id,
+        digest=row.digest,
+        summary=f"{row.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
+        policy_version=ApprovalPolicy.model_validate(row.policy).version,
+        result_digest=bound_digest(approval_facts(row), REQUEST),
+    )
+    if row.decided_via != BY_EXEMPTION or row.decided_by is None:
+        return [requested]
+    answer = {"event": "approval.exempted", "actor": row.decided_by, "result_digest": None}
+    return [requested, requested.model_copy(update={**answer, "summary": f"Asked nobody: {row.decided_by}."})]
 
 
 def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
@@ -90,9 +111,8 @@ def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
 
 def asked_policy(payload: Payload) -> ApprovalPolicy:
     """Return the policy under which a step is asked about now."""
-    level = stricter(payload.run.autonomy, payload.step.autonomy or payload.run.autonomy)
     approvers = policy_of(payload.book.rules, payload.step.action)
-    return approval_policy(PolicyBook(), payload.spec.risk, RiskFacts(), level=level, approvers=approvers)
+    return approval_policy(payload.policies, payload.risk, payload.facts, level=payload.level, approvers=approvers)
 
 
 def question_of(payload: Payload) -> "Question":
@@ -105,7 +125,7 @@ def question_of(payload: Payload) -> "Question":
         title=payload.spec.title,
         preview=preview_of(payload),
         payload=payload.content,
-        risk=payload.spec.risk,
+        risk=payload.risk,
         cost_ceiling_usd=step_ceiling(payload),
         policy=asked_policy(payload),
         caller=call.step if call else None,
@@ -148,6 +168,7 @@ def approval_row(run: Run, question: Question) -> AgentPendingAction:
         initiator_id=run.initiator,
         started_at=now,
         expires_at=now + question.policy.life_of(question.risk),
+        approvals_required=question.policy.approvals_needed,
         outcome_on_expiry=question.policy.on_expiry,
         status="pending",
         caller=question.caller,

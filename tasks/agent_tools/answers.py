@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from maos.actions import JsonObject
 from maos.agent_journal import ToolCall
-from maos.agent_policy import Ruling, judge, within_means
+from maos.agent_policy import Ruling, within_means
 from maos.agent_tools import (
     OWN_TOOLS,
     Delegate,
@@ -77,7 +77,7 @@ def _answer(desk: Desk, call: ToolCall, states: StepStates, answers: Answers) ->
         return _of_step(desk, call, states, answers)
     if call.name in OWN_TOOLS:
         return _of_own_tool(desk, call, answers)
-    judgement = judge(desk.run, desk.frame.member, call.name, desk.actions)
+    judgement = desk.judged(call.name, call.arguments)
     if judgement.ruling is Ruling.REFUSE:
         return ToolResult(judgement.reason, is_error=True)
     return carry_out(desk, call) if judgement.ruling is Ruling.RUN else why_not_called(desk, call)

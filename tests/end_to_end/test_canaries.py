@@ -18,11 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from maos.evidence_check import check_evidence
 from maos.secret_patterns import forms_of
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import ENTRYPOINTS
 from tests.canary_process import STEPS
-from tests.end_to_end.conftest import ROOT, Maos, wait_for
+from tests.end_to_end.conftest import ROOT, Maos
 from tests.gemini_server import GeminiServer
 from tests.mail_receiver import MailReceiver
 from tests.messages_server import MessagesServer
@@ -93,7 +94,7 @@ def _report(stage: Stage) -> None:
     stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
     stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
     stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
-    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed", seconds=120)
+    stage.maos.shown(run_id, "status = 'completed'", seconds=120)
 
 
 # Each entrypoint, driven until its engines have said what they should not.
@@ -124,11 +125,21 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:4]]
+    files = stage.maos.home / "evidence"
+    files.mkdir()
     listings = [
-        *(["runs", "show", run["id"]] for run in stage.maos.json("runs", "list")[:4]),
+        *(["runs", "show", run] for run in runs),
         *([name, "list"] for name in ("runs", "approvals", "audit", "actions", "notices")),
         ["prices", "show"],
+        ["audit", "show", "demo", "1"],
         ["notices", "route", "list"],
+    ]
+    written = [
+        *(["evidence", run, "--out", str(files / f"{run}.json")] for run in runs),
+        *(["evidence", run, "--internal", "--out", str(files / f"{run}-internal.json")] for run in runs),
+        ["audit", "export", "--org", "demo", str(files / "demo.jsonl")],
+        ["audit", "verify", str(files / "demo.jsonl")],
     ]
     checks = [
         ["engines", "check"],
@@ -139,7 +150,7 @@ def _commands(stage: Stage) -> None:
     ]
     plans = [["plan", "generate_report", "--request", REQUEST]]
     secret = [["run", "generate_report", "--request", REQUEST, "--param", f"title={stage.own_password}"]]
-    commands = [*listings, *([*listing, "--json"] for listing in listings), *checks, *plans, *secret]
+    commands = [*listings, *([*listing, "--json"] for listing in listings), *written, *checks, *plans, *secret]
     stage.python("-c", _RUN_ALL, json.dumps(commands))
     assert "title: '[secret]' is not accepted" in stage.printed[-1]
 
@@ -285,6 +296,23 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
         assert "127.0.0.1" not in text, name
         # What the illustrator was asked for.
         assert "lighthouse" not in text.lower(), name
+
+
+def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
+    files = list((stage.maos.home / "evidence").glob("*.json"))
+    texts = {path.stem: path.read_text() for path in files}
+    for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
+
+    assert len(for_clients) == 4
+    for name, text in for_clients.items():
+        assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
+        assert stage.found_in(text) == [], name
+        assert "127.0.0.1" not in text, name
+    assert [(path.stem, check_evidence(path.read_bytes()).finding) for path in files] == [
+        (path.stem, None) for path in files
+    ]
+    # Operators do read it.
+    assert any("claude-" in text for name, text in texts.items() if name.endswith("-internal"))
 
 
 def _client_surfaces(stage: Stage) -> dict[str, str]:

@@ -1,15 +1,16 @@
 """Every path to a decision under every rule: the same refusals, and nothing written where one refuses."""
 
 import json
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from console.approvals import decide_and_resume
+from console.decisions import decide_and_resume
 from flows.approvals import _submit
-from flows.forms import ApprovalForm
+from flows.forms import ApprovalForm, FormDecision
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.decisions import DecisionRequest, Rule
@@ -42,11 +43,10 @@ def _by_form(approval: Approval, request: DecisionRequest) -> str | None:
     run = find_run(approval.run_id) if approval.run_id else None
     assert run is not None
     form = ApprovalForm(
-        decision=request.decision.value.replace("_", " "),
+        decision=request.decision.value.replace("_", " ") + (f": {request.choice}" if request.choice else ""),
         reviewer=request.reviewer,
         code=request.code or "",
         note=request.note or "",
-        choice=request.choice or "none",
         edited=json.dumps(request.edited) if request.edited else "",
     )
     seen = run.model_copy(update={"gate_shown": {str(approval.id): request.seen or approval.digest}})
@@ -100,8 +100,8 @@ CASES: dict[Rule, tuple[dict[str, object], DecisionRequest]] = {
 @pytest.fixture
 def _asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     # No Prefect here: what wakes a run is proved elsewhere.
-    monkeypatch.setattr("console.approvals.resume", lambda *_, **__: True)
-    monkeypatch.setattr("console.approvals._mend_run_of", lambda _approval: None)
+    monkeypatch.setattr("console.decisions.wake_run_of", lambda *_: True)
+    monkeypatch.setattr("console.decisions.mend_runs", lambda _run_ids: None)
 
 
 def _asked(org_id: UUID, columns: dict[str, object]) -> Approval:
@@ -178,3 +178,46 @@ def test_a_note_is_data_on_every_path(org_id: UUID, path: Callable[..., str | No
     ((kept,),) = rows("SELECT note FROM agent_pending_actions")
     assert kept == note
     assert Decision.REJECT.value == rows("SELECT decision FROM agent_pending_actions")[0][0]
+
+
+# A lone surrogate stands escaped: the form itself takes no other.
+_PIECES = [
+    *('{"text": "x"}', "{", "[" * 5000, "null", '{"text": NaN}', '{"text": {"a": 1e999}}', '{"text": "\\ud800"}'),
+    *("{{ 7 * 7 }}", "{% for %}", "<img src=x onerror=alert(1)>", "\x00", "\u202e", "x" * 1999, "act", "'--"),
+    '{"__prefect_kind": "json", "value": "1"}',
+]
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_whatever_is_typed_into_a_form_decides_as_it_says_or_changes_nothing(org_id: UUID, seed: int) -> None:
+    choose = random.Random(seed)  # noqa: S311 - of a test
+    approval = _asked(org_id, {})
+    run = find_run(approval.run_id) if approval.run_id else None
+    assert run is not None
+    typed = {
+        "decision": choose.choice([each.value for each in FormDecision]),
+        "reviewer": choose.choice([REVIEWER, OWNER, AUTHOR, "", *_PIECES])[:254],
+        "code": choose.choice(["", "", "123456", "\x00"]),
+        "note": choose.choice(["", "why", *_PIECES])[:2000],
+        "edited": choose.choice(["", *_PIECES]),
+        "other_decisions": [
+            {"step": choose.choice(["act", "other", *_PIECES]), "decision": "reject", "note": choose.choice(["", "no"])}
+            for _ in range(choose.choice([0, 0, 1]))
+        ],
+    }
+    before = rows("SELECT * FROM agent_pending_actions")
+    seen = run.model_copy(update={"gate_shown": {str(approval.id): approval.digest}})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.approvals.get_run_logger", lambda: _Silent())
+        refusal = _submit(ApprovalForm.model_validate(typed), seen, [approval])
+
+    if refusal or typed["decision"] == "already recorded":
+        assert rows("SELECT * FROM agent_pending_actions") == before
+        assert rows("SELECT count(*) FROM agent_action_votes") == [(0,)]
+        return
+    ((status, by, decision),) = rows("SELECT status, decided_by, decision FROM agent_pending_actions")
+    assert by in {REVIEWER, OWNER}
+    # A choice is for those actions that offer one.
+    said = "reject" if typed["other_decisions"] else str(typed["decision"]).partition(":")[0]
+    assert (status, decision) == ("approved" if said == "approve" else "rejected", said)

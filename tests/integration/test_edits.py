@@ -7,6 +7,8 @@ from uuid import UUID
 import pytest
 
 from maos.canonical import digest_of
+from maos.evidence_check import check_evidence
+from tasks.evidence import Audience, evidence_of
 from tests.agents import DONE, agent_step, agents_server, results
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.messages_server import MessagesServer
@@ -44,6 +46,11 @@ def test_an_edit_is_what_runs_and_the_history_shows_both(bench: Bench) -> None:
     ) == [({"text": "first"}, {"text": "{{7*7}}{%raw%}"}, asked.digest, REVIEWER)]
     assert rows("SELECT decision, revision, digest FROM agent_action_votes") == [("edit", 2, digest)]
     assert rows("SELECT digest FROM agent_action_audit_log WHERE event = 'step.completed'") == [(digest,)]
+    shown = evidence_of(only_run_id(), Audience.CLIENTS)
+    assert [(edit.before["parameters"], edit.after["parameters"]) for edit in shown.approvals[0].edits] == [
+        ({"text": "first"}, {"text": "{{7*7}}{%raw%}"})
+    ]
+    assert check_evidence(shown.rendered().encode()).finding is None
 
 
 @pytest.mark.parametrize(
@@ -173,6 +180,9 @@ def test_a_plan_approved_at_once_runs_what_was_shown_and_asks_about_what_was_not
         ("three", "form", False, True),
         ("two", "plan", True, True),
     ]
+    shown = evidence_of(only_run_id(), Audience.CLIENTS).rendered()
+    assert check_evidence(shown.encode()).finding is None
+    assert "internal_service" not in shown
 
 
 def test_a_plan_that_is_rejected_does_nothing(bench: Bench) -> None:

@@ -14,7 +14,10 @@ from tests.rows import add_run
 _APPEND_ONLY = (
     "agent_action_audit_log",
     "agent_action_votes",
+    "approval_likenesses",
+    "approval_rollbacks",
     "invocation_vendor_details",
+    "organization_policies",
     "organization_rules",
     "usage_entries",
 )

@@ -1,5 +1,6 @@
 """Every rule that a decision has to satisfy refuses by its name."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -43,6 +44,8 @@ def _asks(decision: Decision, **fields: object) -> DecisionRequest:
         (_with(kind=ApprovalKind.PLAN), _asks(Decision.EDIT, edited={"a": 1}), ANN, (), Rule.KIND),
         (PENDING, _asks(Decision.REJECT, note="a\x00"), ANN, (), Rule.TEXT),
         (PENDING, _asks(Decision.EDIT, edited={"a": [{"b\ud800": 1}]}), ANN, (), Rule.TEXT),
+        (PENDING, _asks(Decision.EDIT, edited={"a": float("nan")}), ANN, (), Rule.TEXT),
+        (PENDING, _asks(Decision.EDIT, edited={"a": json.loads("[" * 60 + "]" * 60)}), ANN, (), Rule.TEXT),
         (PENDING, _asks(Decision.REJECT), ANN, (), Rule.REASON),
         (_with(caller="think"), _asks(Decision.RESPOND, note=" "), ANN, (), Rule.REASON),
         (_with(caller="think"), _asks(Decision.REQUEST_CHANGES), ANN, (), Rule.REASON),

@@ -6,7 +6,7 @@ import pytest
 
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
 from maos.statuses import ApprovalStatus
-from maos.votes import Vote, progress_in_words, seat_of, verdict_of
+from maos.votes import Vote, progress_in_numbers, progress_in_words, seat_of, verdict_of
 
 OWNERS = Group(roles=frozenset({DecidingRole.OWNER}))
 REVIEWERS = Group(roles=frozenset({DecidingRole.REVIEWER}))
@@ -126,3 +126,15 @@ def test_a_reader_is_told_how_far_it_is() -> None:
     words = "stage 1 of 2, managers: approved by ann@x.example; takes 1 more of owner or reviewer"
     assert progress_in_words(voted, voted.votes) == words
     assert progress_in_words(_of(Stage()), []) == ""
+
+
+def test_progress_counts_the_approvals_of_every_stage_and_those_of_the_present_payload_alone() -> None:
+    voted = _of(MANAGERS, Stage(groups=(Group(needed=2),)))
+    assert progress_in_numbers(voted, voted.votes) == "0 of 3"
+
+    voted.vote("ann@x.example")
+    voted.vote("cem@x.example")
+    assert progress_in_numbers(voted, voted.votes) == "2 of 3"
+
+    voted.revision, voted.stage = 2, 0
+    assert progress_in_numbers(voted, voted.votes) == "0 of 3"

@@ -1,7 +1,7 @@
 """Notices of approvals, whom they reach, and reminders.
 
 Revision ID: 0015
-Revises: 0008
+Revises: 0014
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision: str = "0015"
-down_revision: str | None = "0008"
+down_revision: str | None = "0014"
 branch_labels: str | None = None
 depends_on: str | None = None
 
