@@ -358,7 +358,8 @@ def test_without_a_mail_server_the_run_goes_on_and_says_why_nobody_was_told(benc
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
 
     assert run.end().is_completed()
-    assert rows("SELECT DISTINCT error LIKE '%mail-server/default has no host%' FROM approval_notices") == [(True,)]
+    # Whoever could not be tried in time was dropped when it was decided.
+    assert (True,) in rows("SELECT error LIKE '%mail-server/default has no host%' FROM approval_notices")
 
 
 def test_members_alone_are_told(org_id: UUID, mail: MailReceiver) -> None:
