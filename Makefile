@@ -41,7 +41,7 @@ check: setup
 	$(BIN)/mypy
 
 # One more than there are processors: the process with the end-to-end tests waits for their stack most of the time.
-test: PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+test: PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
 test: check
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
