@@ -25,7 +25,7 @@ from tasks.entrypoints import ENTRYPOINTS
 from tests.canary_process import STEPS
 from tests.end_to_end.conftest import ROOT, Maos
 from tests.gemini_server import GeminiServer
-from tests.mail_receiver import MailReceiver
+from tests.mail_receiver import Delivered, MailReceiver
 from tests.messages_server import MessagesServer
 from tests.webhook_receiver import WebhookReceiver
 
@@ -303,7 +303,8 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     texts = {path.stem: path.read_text() for path in files}
     for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
 
-    assert len(for_clients) == 4
+    # The report, the one whose writer refused, and the plan of every engine.
+    assert len(for_clients) == 3
     for name, text in for_clients.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
         assert stage.found_in(text) == [], name
@@ -313,6 +314,12 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     ]
     # Operators do read it.
     assert any("claude-" in text for name, text in texts.items() if name.endswith("-internal"))
+
+
+def _as_read(mail: Delivered) -> str:
+    headers = [f"{name}: {value}" for name, value in mail.message.items()]
+    texts = [part.get_content() for part in mail.message.walk() if part.get_content_maintype() == "text"]
+    return "\n".join((*headers, *texts))
 
 
 def _client_surfaces(stage: Stage) -> dict[str, str]:
@@ -327,7 +334,9 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
     for path in (stage.maos.home / "artifacts").rglob("published/*"):
         surfaces[str(path)] = path.read_text()
     surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
-    surfaces["email"] = "\n".join(str(mail.message) + mail.text for mail in stage.mail.messages)
+    # The one address of this machine in them: that of the form, for whoever may decide.
+    pages = stage.maos.connection()["prefect_api_url"].removesuffix("/api") + "/runs/flow-run/"
+    surfaces["email"] = "\n".join(map(_as_read, stage.mail.messages)).replace(pages, "")
     surfaces["runs"] = json.dumps(_run_names(stage))
     return surfaces
 
