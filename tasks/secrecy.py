@@ -38,7 +38,6 @@ class Keeper:
         if not (more.secrets <= known.secrets and more.hosts <= known.hosts):
             self._redaction = Redaction(known.secrets | more.secrets, known.hosts | more.hosts)
 
-
     def learn_settings(self, settings: Settings) -> None:
         """Add what is secret in the settings, once for as long as they are the same."""
         if settings is not self._settings:
