@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
@@ -175,9 +175,14 @@ def consume(approval_id: UUID, digest: str, *, session: Session) -> bool:
 
 def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     """Withdraw the undecided approvals of a run that has ended."""
+    withdraw(col(AgentPendingAction.run_id) == run_id, reason, session=session)
+
+
+def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> None:
+    """Withdraw those of the approvals that nobody has decided."""
     session.execute(
         update(AgentPendingAction)
-        .where(col(AgentPendingAction.run_id) == run_id, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
         .values(
             status=ApprovalStatus.CANCELLED,
             decided_by="maos",

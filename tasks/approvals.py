@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from maos.approval_events import approval_event
 from maos.approvals import Approval, ApprovalKind, Decision
 from maos.audit import AuditEvent
 from maos.decisions import MOST_ROUNDS_OF_CHANGES, DecisionRequest, Refusal, Reviewer, Rule, refusal_of
@@ -61,6 +62,8 @@ def identify_for(requests: Mapping[UUID, DecisionRequest], *, org_id: UUID) -> I
     """
     asked = next(iter(requests.values()))
     known = _identity(asked.model_copy(update={"code": None}), org_id=org_id)
+    if not asked.code:
+        return known
     proved = _reviewer(known).model_copy(update={"verified": True})
     with org_session(org_id) as session:
         given = votes.votes_on(requests.keys(), session=session)
@@ -71,7 +74,7 @@ def identify_for(requests: Mapping[UUID, DecisionRequest], *, org_id: UUID) -> I
         for name, request in requests.items()
         if name in found and refusal_of(found[name], request, proved, votes=given[name], now=now) is None
     ]
-    return _identity(asked, org_id=org_id) if asked.code and counting else known
+    return _identity(asked, org_id=org_id) if counting else known
 
 
 def _identity(request: DecisionRequest, *, org_id: UUID) -> Identity:
@@ -182,16 +185,11 @@ def _event(
     proof = "verified by a one-time code" if identity.verified else "unverified"
     said = f"{_IN_WORDS[request.decision]} by {identity.email} (identity {proof}){note}"
     more = "" if isinstance(verdict, ApprovalStatus) else f"; {progress_in_words(approval, given)}"
-    return AuditEvent(
-        event=f"approval.{verdict.value if isinstance(verdict, ApprovalStatus) else 'voted'}",
+    return approval_event(
+        approval,
+        verdict.value if isinstance(verdict, ApprovalStatus) else "voted",
         actor=identity.email,
-        run_id=approval.run_id,
-        step_id=approval.step_id,
-        action=approval.action,
-        risk=approval.risk,
         was_automatic=False,
-        approval_id=approval.id,
-        digest=approval.digest,
         policy_version=approval.policy.version,
         summary=said + more,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlmodel import Session
 
+from maos.approval_events import approval_event
 from maos.approval_policy import ExpiryOutcome
 from maos.approvals import Approval
 from maos.audit import AuditEvent
@@ -43,15 +44,5 @@ def _escalated(due: Approval, *, session: Session) -> Approval:
 
 def _event(due: Approval) -> AuditEvent:
     words = f"nobody decided before {due.expires_at:%Y-%m-%d %H:%M} UTC"
-    return AuditEvent(
-        event="approval.escalated" if _escalates(due) else "approval.expired",
-        actor="maos",
-        run_id=due.run_id,
-        step_id=due.step_id,
-        action=due.action,
-        risk=due.risk,
-        approval_id=due.id,
-        digest=due.digest,
-        success=False,
-        summary=words,
-    )
+    event = "escalated" if _escalates(due) else "expired"
+    return approval_event(due, event, actor="maos", success=False, summary=words)

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from maos.audit import AuditEvent
+from maos.approval_events import approval_event
 from sql import approvals, audit, overdue
 from sql.session import org_session, system_session
 from tasks.outages import outlasting
@@ -26,17 +26,7 @@ def _withdraw(run_id: UUID, org_id: UUID) -> int:
             return 0
         approvals.cancel_pending(run_id, _REASON, session=session)
         for orphan in orphans:
-            event = AuditEvent(
-                event="approval.cancelled",
-                actor="maos",
-                run_id=run_id,
-                step_id=orphan.step_id,
-                action=orphan.action,
-                risk=orphan.risk,
-                approval_id=orphan.id,
-                digest=orphan.digest,
-                success=False,
-                summary=f"withdrawn: {_REASON}",
-            )
+            words = f"withdrawn: {_REASON}"
+            event = approval_event(orphan, "cancelled", actor="maos", success=False, summary=words)
             audit.append_audit(event, org_id=org_id, session=session)
     return len(orphans)
