@@ -6,6 +6,7 @@ in PostgreSQL's own files, whose tables are read as text. Not run: `maos db url`
 because they are asked to. Not found would be a secret that is split over two records, or hashed.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -125,7 +126,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:4]]
+    # The report, the one whose writer refused, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:3]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
@@ -264,7 +266,14 @@ def test_no_secret_is_in_any_file_of_the_home(stage: Stage) -> None:
     files = [path for path in stage.maos.home.rglob("*") if _is_searched(path, stage.maos.home)]
 
     assert {"worker.log", "prefect.log", "report.html"} <= {path.name for path in files}
-    assert {str(path): hits for path in files if (hits := stage.found_in(path.read_text(errors="replace")))} == {}
+    assert {str(path): hits for path in files if (hits := stage.found_in(_text_of(path)))} == {}
+
+
+def _text_of(path: Path) -> str:
+    # The server gives its leases back while the files are read.
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text(errors="replace")
+    return ""
 
 
 def _is_searched(path: Path, home: Path) -> bool:
