@@ -64,24 +64,30 @@ def database_time(*, session: Session) -> datetime:
     return now
 
 
-def lock_approval(approval_id: UUID, *, session: Session) -> tuple[Approval | None, datetime]:
-    """Return an approval that nobody else can change until the transaction ends, and the database's time."""
-    statement = select(AgentPendingAction).where(AgentPendingAction.id == approval_id).with_for_update()
-    row = session.exec(statement).first()
-    return (approval_of(row) if row else None), database_time(session=session)
+def lock_approvals(approval_ids: Collection[UUID], *, session: Session) -> dict[UUID, Approval]:
+    """Return approvals that nobody else can change until the transaction ends, by id."""
+    statement = select(AgentPendingAction).where(col(AgentPendingAction.id).in_(approval_ids))
+    # In one order: two that lock several of the same would wait for each other.
+    locked = session.exec(statement.order_by(col(AgentPendingAction.id)).with_for_update())
+    return {row.id: approval_of(row) for row in locked}
 
 
 def decide_pending(
-    approval: Approval, request: DecisionRequest, status: ApprovalStatus, *, verified: bool, session: Session
-) -> bool:
-    """Give the approval its decision if it is still pending; of any number of callers one is told True.
+    approval_ids: Collection[UUID],
+    request: DecisionRequest,
+    status: ApprovalStatus,
+    *,
+    verified: bool,
+    session: Session,
+) -> dict[UUID, Approval]:
+    """Decide those of the approvals that are still pending; of any number of callers one is given each.
 
     The one statement by which an approval is ever decided by a person.
     """
     decided = session.execute(
         update(AgentPendingAction)
         .where(
-            col(AgentPendingAction.id) == approval.id,
+            col(AgentPendingAction.id).in_(approval_ids),
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
             col(AgentPendingAction.expires_at) > func.clock_timestamp(),
         )
@@ -96,9 +102,10 @@ def decide_pending(
             choice=request.choice,
             version=AgentPendingAction.version + 1,
         )
-        .returning(col(AgentPendingAction.id))
+        .returning(AgentPendingAction)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return decided.first() is not None
+    return {row.id: approval_of(row) for row in decided.scalars()}
 
 
 def open_stage(
@@ -180,9 +187,12 @@ def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
 
 def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> None:
     """Withdraw those of the approvals that nobody has decided."""
+    pending = select(AgentPendingAction.id).where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+    # In the order in which those are locked that are decided together.
+    locked = session.exec(pending.order_by(col(AgentPendingAction.id)).with_for_update()).all()
     session.execute(
         update(AgentPendingAction)
-        .where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .where(col(AgentPendingAction.id).in_(locked))
         .values(
             status=ApprovalStatus.CANCELLED,
             decided_by="maos",
