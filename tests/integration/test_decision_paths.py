@@ -14,11 +14,11 @@ from flows.forms import ApprovalForm, FormDecision
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
 from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
 from maos.decisions import DecisionRequest, Rule
-from maos.errors import DecisionRefused
+from maos.errors import DecisionRefused, MaosError
 from maos.statuses import ApprovalStatus
 from sql.approvals import approval_of, approval_row, find_approval
 from sql.session import system_session
-from tasks.approvals import decide
+from tasks.approvals import decide, decide_alike, identify_for
 from tasks.ledger import find_run
 from tests.gates import REVIEWER, rows
 from tests.rows import add_approval, add_run
@@ -36,7 +36,15 @@ def _by_command_line(approval: Approval, request: DecisionRequest) -> str | None
 
 
 def _by_bulk(approval: Approval, request: DecisionRequest) -> str | None:
-    return _reason(lambda: decide(approval.id, request.model_copy(update={"via": DecisionPath.BULK})))
+    request = request.model_copy(update={"via": DecisionPath.BULK})
+
+    def decide_all() -> None:
+        identity = identify_for({approval.id: request}, org_id=approval.org_id)
+        answer = decide_alike({approval.id: request.seen or approval.digest}, request, identity=identity)[approval.id]
+        if isinstance(answer, MaosError):
+            raise answer
+
+    return _reason(decide_all)
 
 
 def _by_form(approval: Approval, request: DecisionRequest) -> str | None:
