@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-audit bench-approvals
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-audit bench-approvals bench-expiry
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make bench-audit  measure how fast a chain of AUDIT_ROWS (200000) is verified and exported; about a minute"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
+	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)
@@ -40,7 +41,7 @@ check: setup
 	$(BIN)/mypy
 
 # One more than there are processors: the process with the end-to-end tests waits for their stack most of the time.
-test: PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+test: PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
 test: check
 	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
@@ -70,3 +71,6 @@ bench-audit: setup
 bench-approvals: export PREFECT_LOGGING_LEVEL := WARNING
 bench-approvals: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/approvals.py
+
+bench-expiry: setup
+	$(BIN)/pytest --capture=no --quiet tests/benchmarks/expiry.py

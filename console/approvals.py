@@ -12,6 +12,7 @@ from rich.text import Text
 from console.approval_view import show
 from console.bulk import bulk
 from console.decisions import approve, edit, reject, request_changes, respond
+from console.expiry import expire
 from console.ids import approval_id_of
 from console.organisations import org_id_of
 from console.output import RISK_COLOURS, console, print_json
@@ -51,7 +52,7 @@ def approvals() -> None:
     """List, show and decide what waits for a person."""
 
 
-for command in (show, approve, reject, edit, respond, request_changes, bulk):
+for command in (show, expire, approve, reject, edit, respond, request_changes, bulk):
     approvals.add_command(command)
 
 

@@ -2,8 +2,6 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from uuid import UUID
 
 import click
@@ -14,7 +12,7 @@ from console.approval_view import print_approval
 from console.decisions import asked_code, checked_note, read_approval, reviewer_options
 from console.ids import approval_id_of
 from console.output import Row, at_terminal, console, print_rows
-from console.waking import mend_runs, wake_all
+from console.waking import mend_runs
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.bulk import comparison_of
 from maos.decisions import DecisionRequest
@@ -25,11 +23,11 @@ from maos.visible import visible
 from sql.approval_queue import alike, count_critical
 from sql.session import system_session
 from sql.votes import votes_on
-from tasks.approvals import decide, identify_for
-from tasks.reviewers import Identity
+from tasks.approvals import decide_alike, identify_for
+from tasks.waking import wake_all
 
-# Each waits for the database most of the time; more would wait for the organisation's audit chain.
-_AT_ONCE = 4
+# In one transaction: meanwhile the organisation's runs wait for its audit chain.
+_AT_ONCE = 100
 _REPORT = ("id", "run_id", "step_id", "result", "run", "reason")
 
 
@@ -145,22 +143,14 @@ def _carry_out(found: Sequence[Approval], request: DecisionRequest) -> list[Row]
 
 
 def _decide_all(found: Sequence[Approval], request: DecisionRequest) -> dict[UUID, Approval | MaosError]:
-    """Decide each by itself, a few at a time; a refusal, or a failure, is that one's alone."""
-    requests = {approval.id: request.model_copy(update={"seen": approval.digest}) for approval in found}
+    """Decide what was shown; a refusal, or a failure, is that one's alone."""
+    requests = {each.id: request.model_copy(update={"seen": each.digest}) for each in found}
     identity = identify_for(requests, org_id=found[0].org_id)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures = {
-            approval_id: pool.submit(copy_context().run, _decide, approval_id, asked, identity)
-            for approval_id, asked in requests.items()
-        }
-        return {approval_id: future.result() for approval_id, future in futures.items()}
-
-
-def _decide(approval_id: UUID, asked: DecisionRequest, identity: Identity) -> Approval | MaosError:
-    try:
-        return decide(approval_id, asked, identity=identity)
-    except MaosError as error:
-        return error
+    decided: dict[UUID, Approval | MaosError] = {}
+    for first in range(0, len(found), _AT_ONCE):
+        shown = {each.id: each.digest for each in found[first : first + _AT_ONCE]}
+        decided |= decide_alike(shown, request, identity=identity)
+    return decided
 
 
 def _row(approval: Approval, result: Approval | MaosError, asleep: frozenset[UUID]) -> Mapping[str, object]:

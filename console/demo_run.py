@@ -9,7 +9,7 @@ import click
 from console.decisions import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
-from console.prefect_api import run_page, start_run
+from console.prefect_api import start_run
 from console.run import checked_request, read_request
 from maos.actions import JsonObject
 from maos.approvals import Decision, DecisionPath
@@ -21,6 +21,7 @@ from sql.audit_rows import audit_of_run
 from sql.runs import run_row
 from sql.session import system_session
 from tasks.entrypoints import ENTRYPOINTS
+from tasks.pages import run_page
 
 _REVIEWER = "reviewer@demo.example"
 _ENTRYPOINT = "generate_report"

@@ -24,6 +24,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("console.runs:runs", "List and show runs."),
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
+    "notices": ("console.notices:notices", "Say who is told of approvals, and how; list what was told."),
     "learning": ("console.learning:learning", "Show what decisions teach; propose, withdraw and roll back."),
     "reviewers": ("console.reviewers:reviewers", "Give people one-time codes, list and revoke them."),
     "audit": ("console.audit:audit", "List, show, verify and export the audit log."),

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from console.organisations import org_id_of
+from console.organisations import known_org_id, org_id_of
 from console.output import console, print_json, print_rows, table_of
 from console.rules_files import read_document
 from maos.errors import BadInput
@@ -88,7 +88,7 @@ def set_(file: Path, org: str, person: str, reason: str) -> None:
       maos policy set examples/policy.yaml --org demo --as owner@demo.example --reason "two people for money"
     """
     who = person.strip().lower()
-    version, new = store_policy(_id_of(org), read_document(file), person=who, reason=reason)
+    version, new = store_policy(known_org_id(org), read_document(file), person=who, reason=reason)
     click.echo(f"policy of {org}: {f'version {version} stored by {who}' if new else f'unchanged; {version} holds'}")
 
 
@@ -106,7 +106,7 @@ def diff(file: Path | None, org: str, first: int | None, second: int | None, as_
       maos policy diff policy.yaml --org demo
       maos policy diff --org demo --from 1 --to 2
     """
-    org_id = _id_of(org)
+    org_id = known_org_id(org)
     if (file is None) == (second is None):
         raise BadInput("FILE", str(file or ""), "either a file, or --to with the number of a stored version")
     before = policy_book(org_id).policy if first is None else _of_version(org_id, first, "--from")
@@ -124,17 +124,10 @@ def history(org: str, as_json: bool) -> None:
     Example:
       maos policy history --org demo
     """
-    org_id = _id_of(org)
+    org_id = known_org_id(org)
     with org_session(org_id) as session:
         rows = [row.model_dump(exclude={"org_id", "read_only_exempt"}) for row in policies_of(org_id, session=session)]
     print_rows(rows, as_json=as_json, columns=_HISTORY, title=f"policies of {org}")
-
-
-def _id_of(org: str) -> UUID:
-    org_id = org_id_of(org)
-    if org_id is None:
-        raise BadInput("org", "", "the slug of an organisation that exists")
-    return org_id
 
 
 def _stored(org_id: UUID) -> OrganizationPolicy | None:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from console.organisations import org_id_of
+from console.organisations import known_org_id
 from console.output import console, print_json, print_rows, table_of
 from console.rules_files import read_document
 from maos.autonomy import AutonomyLevel
-from maos.errors import BadInput
 from maos.rules import Rules
 from maos.rules_rehearsal import Proposal, Rehearsal, rehearsed
 from tasks.catalogue import actions
@@ -37,9 +36,7 @@ def rehearse(org: str, file: Path | None, autonomy: str | None, days: int, as_js
       maos rules rehearse --org demo --rules rules.md
       maos rules rehearse --org demo --autonomy autonomous --days 7 --json
     """
-    org_id = org_id_of(org)
-    if org_id is None:
-        raise BadInput("org", org, "the slug of an organisation that exists")
+    org_id = known_org_id(org)
     proposal = Proposal(
         rules=_proposed(file) if file else rule_book(org_id).rules,
         autonomy=AutonomyLevel(autonomy) if autonomy else None,

@@ -17,6 +17,7 @@ from tasks.approvals import decide, identify_for
 from tasks.gates import close_gate_round
 from tasks.holds import release_run
 from tasks.ledger import reread, survey, votes_of
+from tasks.notice_delivery import announce
 from tasks.runs import pause_run, wake_run
 
 # Prefect's own time-out is only a backstop: ours is checked first, and records who and why.
@@ -30,6 +31,7 @@ def wait_for_decisions(run: Run, waiting: tuple[Approval, ...]) -> Run:
     A deployed run suspends: its process ends here, and a new one comes by again from the flow's first line.
     """
     pause_run(run, GateKind.APPROVALS, waiting)
+    announce(run)
     run = reread(run.id, run.org_id, run.epoch)
     # The last stage of each, should every stage be escalated, has its end by then.
     last = max(approval.expires_at + approval.longest_rest for approval in waiting)

@@ -1,6 +1,6 @@
 """The one executor of plans, called by every entrypoint in its own flow run."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ from tasks.gates import open_gate, void_approval
 from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
 from tasks.logs import guard
+from tasks.notice_delivery import announce
 from tasks.options import retry_options
 from tasks.payloads import is_guarded_by_now
 from tasks.plan_artifacts import PlanPicture, show_plan
@@ -144,13 +145,15 @@ def _asking_first(run: Run, ledger: Ledger, move: Move, policy: Policy) -> Move:
     return move.model_copy(update={"start": start, "open_gates": (*move.open_gates, *raised)}) if raised else move
 
 
-def _open_gates(run: Run, steps: Iterable[PlanStep]) -> None:
+def _open_gates(run: Run, steps: Sequence[PlanStep]) -> None:
     for step in steps:
         try:
             open_gate(run, step.id)
         except (InputMismatch, EngineFailure, PolicyViolation) as error:
             # What nobody can be shown, nobody can approve.
             settle_failure(run, step.id, error)
+    if steps:
+        announce(run)
 
 
 def _start(run: Run, step: PlanStep, ledger: Ledger) -> Flight:

@@ -100,6 +100,11 @@ def refusal_of(
     )
 
 
+def may_decide(approval: Approval, reviewer: Reviewer, votes: Sequence[Vote]) -> bool:
+    """Say whether a person has a say in the open stage that they have not had yet."""
+    return not (_person_refusal(approval, reviewer) or _vote_refusal(approval, reviewer, votes))
+
+
 def _already(approval: Approval) -> str:
     if approval.decided_at is None:
         return "it can no longer be decided"

@@ -105,8 +105,17 @@ class ApprovalFacts(_Bound):
     decided_via: str | None
     consumed_at: str | None
     votes: tuple[VoteFacts, ...]
-    edits: tuple[EditFacts, ...] = ()
     _bound: ClassVar[tuple[str, ...]] = REQUEST
+
+    @model_validator(mode="after")
+    def _has_edits(self) -> Self:
+        self.edits  # noqa: B018 - raises where they are none
+        return self
+
+    @property
+    def edits(self) -> tuple[EditFacts, ...]:
+        """Its edits; a file from before approvals could be edited has no word of them."""
+        return tuple(EditFacts.model_validate(edit) for edit in (self.model_extra or {}).get("edits", ()))
 
     @property
     def granted_by(self) -> str | None:

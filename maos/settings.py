@@ -76,6 +76,9 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
         description="user:password of the Prefect API.",
     )
+    prefect_ui_url: str | None = Field(
+        default=None, description="Address of the Prefect UI as people open it; by default that of the API."
+    )
     prefect_api_ssl_cert_file: str | None = Field(
         default=None,
         validation_alias=AliasChoices("PREFECT_API_SSL_CERT_FILE", "prefect_api_ssl_cert_file"),

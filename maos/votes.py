@@ -41,13 +41,14 @@ def seat_of(voted: Voted, email: str, roles: Set[str], votes: Sequence[Vote]) ->
     """
     groups = voted.policy.stages[voted.stage].groups
     own = [number for number, group in enumerate(groups) if group.includes(email, roles)]
-    if not own and voted.escalated and any(group.includes(email, roles) for group in _escalated_to(voted)):
+    if not own and voted.escalated and any(group.includes(email, roles) for group in escalated_to(voted)):
         own = list(range(len(groups)))
     lacking = [number for number in own if missing(voted, votes, stage=voted.stage, seat=number) > 0]
     return next(iter(lacking or own), None)
 
 
-def _escalated_to(voted: Voted) -> tuple[Group, ...]:
+def escalated_to(voted: Voted) -> tuple[Group, ...]:
+    """Return who has a say in the open stage once it is escalated."""
     stages = voted.policy.stages
     return stages[voted.stage + 1].groups if voted.stage + 1 < len(stages) else (voted.policy.escalate_to,)
 

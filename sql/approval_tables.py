@@ -57,6 +57,8 @@ class AgentPendingAction(SQLModel, table=True):
     edited: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     decision: str | None = Field(default=None, sa_type=Text)
     granted_by: UUID | None = None
+    remind_at: datetime | None = Field(default=None, sa_type=_TIME)
+    reminders_sent: int = 0
 
 
 class AgentActionVote(SQLModel, table=True):

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import ColumnElement, func, update
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
@@ -64,24 +64,30 @@ def database_time(*, session: Session) -> datetime:
     return now
 
 
-def lock_approval(approval_id: UUID, *, session: Session) -> tuple[Approval | None, datetime]:
-    """Return an approval that nobody else can change until the transaction ends, and the database's time."""
-    statement = select(AgentPendingAction).where(AgentPendingAction.id == approval_id).with_for_update()
-    row = session.exec(statement).first()
-    return (approval_of(row) if row else None), database_time(session=session)
+def lock_approvals(approval_ids: Collection[UUID], *, session: Session) -> dict[UUID, Approval]:
+    """Return approvals that nobody else can change until the transaction ends, by id."""
+    statement = select(AgentPendingAction).where(col(AgentPendingAction.id).in_(approval_ids))
+    # In one order: two that lock several of the same would wait for each other.
+    locked = session.exec(statement.order_by(col(AgentPendingAction.id)).with_for_update())
+    return {row.id: approval_of(row) for row in locked}
 
 
 def decide_pending(
-    approval: Approval, request: DecisionRequest, status: ApprovalStatus, *, verified: bool, session: Session
-) -> bool:
-    """Give the approval its decision if it is still pending; of any number of callers one is told True.
+    approval_ids: Collection[UUID],
+    request: DecisionRequest,
+    status: ApprovalStatus,
+    *,
+    verified: bool,
+    session: Session,
+) -> dict[UUID, Approval]:
+    """Decide those of the approvals that are still pending; of any number of callers one is given each.
 
     The one statement by which an approval is ever decided by a person.
     """
     decided = session.execute(
         update(AgentPendingAction)
         .where(
-            col(AgentPendingAction.id) == approval.id,
+            col(AgentPendingAction.id).in_(approval_ids),
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
             col(AgentPendingAction.expires_at) > func.clock_timestamp(),
         )
@@ -96,30 +102,38 @@ def decide_pending(
             choice=request.choice,
             version=AgentPendingAction.version + 1,
         )
-        .returning(col(AgentPendingAction.id))
+        .returning(AgentPendingAction)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return decided.first() is not None
+    return {row.id: approval_of(row) for row in decided.scalars()}
 
 
-def open_stage(approval: Approval, stage: int, *, expires_at: datetime, session: Session) -> None:
+def open_stage(
+    approval: Approval, stage: int, *, expires_at: datetime, remind_at: datetime | None, session: Session
+) -> None:
     """Open the next stage of an approval, with a life of its own."""
-    _update(approval.id, stage=stage, escalated=False, expires_at=expires_at, session=session)
+    values = {"stage": stage, "escalated": False, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
 
 
-def escalate(approval: Approval, *, expires_at: datetime, session: Session) -> None:
+def escalate(approval: Approval, *, expires_at: datetime, remind_at: datetime | None, session: Session) -> None:
     """Let those decide the open stage, too, to whom it is escalated, until a later time."""
-    _update(approval.id, escalated=True, expires_at=expires_at, session=session)
+    values = {"escalated": True, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
 
 
-def expire(approval: Approval, *, session: Session) -> None:
-    """End an approval that nobody has decided in time."""
-    _update(
-        approval.id,
-        status=ApprovalStatus.EXPIRED,
-        decided_by="maos",
-        decided_via="system",
-        decided_at=utc_now(),
-        session=session,
+def expire(approval_ids: Collection[UUID], *, session: Session) -> None:
+    """End approvals that nobody has decided in time."""
+    session.execute(
+        update(AgentPendingAction)
+        .where(col(AgentPendingAction.id).in_(approval_ids), col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .values(
+            status=ApprovalStatus.EXPIRED,
+            decided_by="maos",
+            decided_via="system",
+            decided_at=utc_now(),
+            version=AgentPendingAction.version + 1,
+        )
     )
 
 
@@ -168,9 +182,17 @@ def consume(approval_id: UUID, digest: str, *, session: Session) -> bool:
 
 def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     """Withdraw the undecided approvals of a run that has ended."""
+    withdraw(col(AgentPendingAction.run_id) == run_id, reason, session=session)
+
+
+def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> None:
+    """Withdraw those of the approvals that nobody has decided."""
+    pending = select(AgentPendingAction.id).where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+    # In the order in which those are locked that are decided together.
+    locked = session.exec(pending.order_by(col(AgentPendingAction.id)).with_for_update()).all()
     session.execute(
         update(AgentPendingAction)
-        .where(col(AgentPendingAction.run_id) == run_id, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .where(col(AgentPendingAction.id).in_(locked))
         .values(
             status=ApprovalStatus.CANCELLED,
             decided_by="maos",

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 from maos.actions import JsonObject
 from maos.learning import BY_EXEMPTION, Exemption, Likeness
 from maos.statuses import ApprovalStatus
+from sql import approvals
 from sql.approval_tables import AgentPendingAction
 from sql.learning_tables import ApprovalExemption, ApprovalLikeness
 from sql.tables import utc_now
@@ -107,21 +108,8 @@ def _lock_open(*which: ColumnElement[bool], session: Session) -> list[UUID]:
 
 def cancel_proposals(exemptions: Sequence[Exemption], reason: str, *, session: Session) -> None:
     """Withdraw the undecided approvals of proposals that have ended."""
-    session.execute(
-        update(AgentPendingAction)
-        .where(
-            col(AgentPendingAction.id).in_([each.approval_id for each in exemptions]),
-            col(AgentPendingAction.status) == ApprovalStatus.PENDING,
-        )
-        .values(
-            status=ApprovalStatus.CANCELLED,
-            decided_by="maos",
-            decided_via="system",
-            decided_at=utc_now(),
-            note=reason,
-            version=AgentPendingAction.version + 1,
-        )
-    )
+    proposed = col(AgentPendingAction.id).in_([each.approval_id for each in exemptions])
+    approvals.withdraw(proposed, reason, session=session)
 
 
 def left_unsigned(org_id: UUID, *, session: Session) -> list[Exemption]:

@@ -35,14 +35,15 @@ def votes_on(approval_ids: Collection[UUID], *, session: Session) -> dict[UUID, 
     return votes
 
 
-def add_vote(approval: Approval, request: DecisionRequest, vote: Vote, *, verified: bool, session: Session) -> None:
-    """Record who said what; a person has one vote on each payload."""
-    user_id = session.exec(select(User.id).where(User.email == vote.email)).one()
-    session.add(
+def add_votes(
+    cast: Sequence[tuple[Approval, Vote]], request: DecisionRequest, *, by: UUID, verified: bool, session: Session
+) -> None:
+    """Record what somebody said of approvals; a person has one vote on each payload."""
+    session.add_all(
         AgentActionVote(
             org_id=approval.org_id,
             approval_id=approval.id,
-            user_id=user_id,
+            user_id=by,
             revision=vote.revision,
             stage=vote.stage,
             seat=vote.seat,
@@ -52,6 +53,7 @@ def add_vote(approval: Approval, request: DecisionRequest, vote: Vote, *, verifi
             identity_verified=verified,
             note=request.note,
         )
+        for approval, vote in cast
     )
     session.flush()
 

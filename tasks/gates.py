@@ -15,6 +15,7 @@ from maos.canonical import digest_of
 from maos.effects import DoubtChoice
 from maos.engines import EngineType
 from maos.learning import BY_EXEMPTION
+from maos.notices import NoticeKind, reminder_at
 from maos.policy import approval_policy
 from maos.risk import RiskLevel
 from maos.rules_check import policy_of
@@ -28,6 +29,7 @@ from tasks.ceilings import step_ceiling
 from tasks.internal_service import call_of
 from tasks.learning import add_example
 from tasks.leases import run_session
+from tasks.notices import tell
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
@@ -62,11 +64,14 @@ def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None
         in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
         written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
         written.acting_for = runs.initiators_before(run.id, session=session)
+        written.remind_at = reminder_at(approvals.approval_of(written), sent=0)
         if payload and not in_doubt:
             add_example(written, payload, before=newest, session=session)
         else:
             session.add(written)
             session.flush()
+        if written.status == ApprovalStatus.PENDING:
+            tell(NoticeKind.REQUESTED, [approvals.approval_of(written)], session=session)
         for event in _asked(run, written):
             audit.append_audit(event, org_id=run.org_id, session=session)
 

@@ -12,7 +12,7 @@ from maos.runs import Ledger, Run
 from maos.votes import Vote
 from sql import approvals, invocations, runs, votes
 from sql.session import org_session, system_session
-from tasks.expiry import expire
+from tasks.expiry import expire_all
 from tasks.leases import release_lease, run_session, take_lease
 from tasks.outages import outlasting
 
@@ -63,8 +63,7 @@ def survey(run: Run) -> tuple[Run, Ledger]:
         LeaseLost: when another process has taken it up.
     """
     with run_session(run) as session:
-        for due in approvals.lock_due(run.id, limit=_MOST_DUE, session=session):
-            expire(due, session=session)
+        expire_all(approvals.lock_due(run.id, limit=_MOST_DUE, session=session), session=session)
         present = runs.find_run(run.id, session=session) or run
         return present, ledger_of(present, session=session)
 

@@ -19,14 +19,17 @@ from maos.learning import (
     lacking,
 )
 from maos.learning_view import basis_of, proposal_as_markdown
+from maos.notices import NoticeKind, reminder_at
 from maos.policy import PolicyBook
 from maos.risk import RiskLevel
 from sql import audit, exemptions, learning, organizations
 from sql.approval_tables import AgentPendingAction
+from sql.approvals import approval_of
 from sql.session import only_one, org_session, system_session
 from sql.tables import utc_now
 from tasks.catalogue import actions
 from tasks.exemptions import PROPOSER, exemption_event
+from tasks.notices import tell
 from tasks.policies import policy_book
 from tasks.secrecy import for_clients
 
@@ -98,8 +101,10 @@ def _propose(org_id: UUID, book: PolicyBook, likeness: Likeness, record: TrackRe
         expires_at=now + SIGNED_WITHIN,
         kind=ApprovalKind.EXEMPTION,
     )
+    row.remind_at = reminder_at(approval_of(row), sent=0)
     session.add(row)
     session.flush()
+    tell(NoticeKind.REQUESTED, [approval_of(row)], session=session)
     return exemptions.add_exemption(likeness, org_id=org_id, approval_id=row.id, based_on=basis, session=session)
 
 

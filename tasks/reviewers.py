@@ -25,6 +25,7 @@ class Identity:
         verified: one of them was given, was right, and is used now.
     """
 
+    org_id: UUID
     user_id: UUID
     email: str
     roles: frozenset[str]
@@ -65,7 +66,7 @@ def identify(reviewer: str, code: str | None, *, org_id: UUID) -> Identity:
     # Only now: what was counted and audited must stay.
     if refusal:
         raise IdentityRefused(email, refusal)
-    return Identity(person.id, email, roles, enrolled=enrolment is not None, verified=bool(given))
+    return Identity(org_id, person.id, email, roles, enrolled=enrolment is not None, verified=bool(given))
 
 
 def place_of(enrolment_id: UUID, user_id: UUID) -> str:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from maos.approval_events import approval_event
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import BadInput
@@ -36,16 +37,5 @@ def roll_back(approval_id: UUID, *, person: str, note: str) -> list[str]:
 
 
 def _rolled_back(approval: Approval, person: str, why: str) -> AuditEvent:
-    return AuditEvent(
-        event="approval.rolled_back",
-        actor=person,
-        run_id=approval.run_id,
-        step_id=approval.step_id,
-        action=approval.action,
-        risk=approval.risk,
-        was_automatic=False,
-        approval_id=approval.id,
-        digest=approval.digest,
-        success=False,
-        summary=f"marked as wrong by {person}: {why}",
-    )
+    words = f"marked as wrong by {person}: {why}"
+    return approval_event(approval, "rolled_back", actor=person, was_automatic=False, success=False, summary=words)

@@ -20,11 +20,11 @@ from sqlalchemy import text
 from console.approvals import approvals
 from console.bulk import _decide_all
 from console.decisions import read_approval
-from console.waking import wake_all
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.decisions import DecisionRequest
 from sql.approval_queue import alike
 from sql.session import system_session
+from tasks.waking import wake_all
 from tests.end_to_end.conftest import Maos, maos, wait_for  # noqa: F401 - a fixture
 from tests.gates import REVIEWER
 from tests.rows import add_approval, add_run

@@ -2,12 +2,14 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import click
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 from pyotp import TOTP
@@ -17,10 +19,10 @@ from console.bulk import _confirm
 from maos.approval_policy import ApprovalPolicy
 from maos.approvals import Approval
 from maos.decisions import DecisionRequest
-from maos.errors import BadInput, DecisionRefused
+from maos.errors import BadInput, DecisionRefused, MaosError
 from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
-from tasks.approvals import decide as really_decide
+from tasks.approvals import decide_alike
 from tasks.enrolments import Offer, enrol
 from tasks.reviewers import Identity
 from tests.gates import REVIEWER, rows
@@ -107,6 +109,28 @@ def test_one_that_cannot_be_decided_stops_none_of_the_others(server: UUID) -> No
     assert "no self-approval" in said["mail2"]["reason"]
 
 
+def test_one_whose_decision_cannot_be_written_stops_none_of_the_others(server: UUID, database: str) -> None:
+    first = add(server, 1)
+    broken = add(server, 2)
+    add(server, 3)
+    with psycopg.connect(database) as owner:
+        owner.execute("CREATE FUNCTION refuse() RETURNS trigger AS 'BEGIN RAISE ''no''; END' LANGUAGE plpgsql")
+        at = f"BEFORE UPDATE ON agent_pending_actions FOR EACH ROW WHEN (NEW.id = '{broken}')"
+        owner.execute(f"CREATE TRIGGER refuse {at} EXECUTE FUNCTION refuse()".encode())
+
+    said = report(first, code=1)
+
+    assert {name: row["result"] for name, row in said.items()} == {
+        "mail1": "approved",
+        "mail2": "refused",
+        "mail3": "approved",
+    }
+    assert "the database does not take it" in said["mail2"]["reason"]
+    # Neither vote nor audit row of the one that was not decided, and no two of the others.
+    assert rows("SELECT count(*), count(DISTINCT approval_id) FROM agent_action_votes") == [(2, 2)]
+    assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'approval.approved'") == [(2,)]
+
+
 def test_one_that_was_edited_decided_or_expired_since_it_was_shown_is_refused(
     server: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,12 +138,14 @@ def test_one_that_was_edited_decided_or_expired_since_it_was_shown_is_refused(
     changed = {2: f"digest = '{'f' * 64}'", 3: "expires_at = now()", 4: "status = 'cancelled', decided_at = now()"}
     ids = {number: add(server, number) for number in changed}
 
-    def decide_after_all(approval_id: UUID, request: DecisionRequest, *, identity: Identity) -> Approval:
+    def decide_after_all(
+        seen: Mapping[UUID, str], request: DecisionRequest, *, identity: Identity
+    ) -> dict[UUID, Approval | MaosError]:
         for number, change in changed.items():
             rows(f"UPDATE agent_pending_actions SET {change} WHERE id = '{ids[number]}' RETURNING 1")
-        return really_decide(approval_id, request, identity=identity)
+        return decide_alike(seen, request, identity=identity)
 
-    monkeypatch.setattr("console.bulk.decide", decide_after_all)
+    monkeypatch.setattr("console.bulk.decide_alike", decide_after_all)
     said = report(first, code=1)
 
     assert said["mail1"]["result"] == "approved"

@@ -12,13 +12,13 @@ from console.decisions import decide_and_resume
 from flows.approvals import _submit
 from flows.forms import ApprovalForm, FormDecision
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
-from maos.approvals import Approval, Decision, DecisionPath
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
 from maos.decisions import DecisionRequest, Rule
-from maos.errors import DecisionRefused
+from maos.errors import DecisionRefused, MaosError
 from maos.statuses import ApprovalStatus
-from sql.approvals import find_approval
+from sql.approvals import approval_of, approval_row, find_approval
 from sql.session import system_session
-from tasks.approvals import decide
+from tasks.approvals import decide, decide_alike, identify_for
 from tasks.ledger import find_run
 from tests.gates import REVIEWER, rows
 from tests.rows import add_approval, add_run
@@ -36,7 +36,15 @@ def _by_command_line(approval: Approval, request: DecisionRequest) -> str | None
 
 
 def _by_bulk(approval: Approval, request: DecisionRequest) -> str | None:
-    return _reason(lambda: decide(approval.id, request.model_copy(update={"via": DecisionPath.BULK})))
+    request = request.model_copy(update={"via": DecisionPath.BULK})
+
+    def decide_all() -> None:
+        identity = identify_for({approval.id: request}, org_id=approval.org_id)
+        answer = decide_alike({approval.id: request.seen or approval.digest}, request, identity=identity)[approval.id]
+        if isinstance(answer, MaosError):
+            raise answer
+
+    return _reason(decide_all)
 
 
 def _by_form(approval: Approval, request: DecisionRequest) -> str | None:
@@ -67,7 +75,18 @@ def _reason(act: Callable[[], object]) -> str | None:
     return None
 
 
-PATHS = [_by_ledger, _by_command_line, _by_form, _by_bulk]
+def _by_plan(approval: Approval, request: DecisionRequest) -> str | None:
+    """Decide it as the approval of a whole plan, through its form."""
+    with system_session() as session:
+        row = approval_row(approval.id, session=session)
+        row.kind, row.payload = ApprovalKind.PLAN, {"covers": []}
+        session.add(row)
+        session.flush()
+        asked = approval_of(row)
+    return _by_form(asked, request)
+
+
+PATHS = [_by_ledger, _by_command_line, _by_form, _by_bulk, _by_plan]
 FINANCE = ApprovalPolicy(stages=(Stage(name="finance", groups=(Group(roles=frozenset({DecidingRole.OWNER})),)),))
 
 
@@ -96,6 +115,12 @@ CASES: dict[Rule, tuple[dict[str, object], DecisionRequest]] = {
     Rule.TEXT: (_row(), _asks("reject", note="\x00")),
 }
 
+# A plan offers no choices, and has no parameters of its own.
+MATRIX = [
+    (path, rule) for path in PATHS for rule in CASES if path is not _by_plan or rule not in {Rule.SCHEMA, Rule.CHOICE}
+]
+_DECIDED = "SELECT status, version, decided_by, decision, stage, revision, digest FROM agent_pending_actions"
+
 
 @pytest.fixture
 def _asleep(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,17 +139,16 @@ def _asked(org_id: UUID, columns: dict[str, object]) -> Approval:
 
 
 @pytest.mark.usefixtures("_asleep")
-@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
-@pytest.mark.parametrize("rule", CASES)
+@pytest.mark.parametrize(("path", "rule"), MATRIX, ids=lambda each: getattr(each, "__name__", each))
 def test_every_rule_refuses_on_every_path(org_id: UUID, path: Callable[..., str | None], rule: Rule) -> None:
     columns, request = CASES[rule]
     approval = _asked(org_id, columns)
-    before = rows("SELECT * FROM agent_pending_actions")
+    before = rows(_DECIDED)
 
     reason = path(approval, request)
 
     assert f"(rule: {rule.value})" in str(reason)
-    assert rows("SELECT * FROM agent_pending_actions") == before
+    assert rows(_DECIDED) == before
     assert rows("SELECT count(*) FROM agent_action_votes") == [(0,)]
 
 
@@ -205,7 +229,7 @@ def test_whatever_is_typed_into_a_form_decides_as_it_says_or_changes_nothing(org
             for _ in range(choose.choice([0, 0, 1]))
         ],
     }
-    before = rows("SELECT * FROM agent_pending_actions")
+    before = rows(_DECIDED)
     seen = run.model_copy(update={"gate_shown": {str(approval.id): approval.digest}})
 
     with pytest.MonkeyPatch.context() as patch:
@@ -213,7 +237,7 @@ def test_whatever_is_typed_into_a_form_decides_as_it_says_or_changes_nothing(org
         refusal = _submit(ApprovalForm.model_validate(typed), seen, [approval])
 
     if refusal or typed["decision"] == "already recorded":
-        assert rows("SELECT * FROM agent_pending_actions") == before
+        assert rows(_DECIDED) == before
         assert rows("SELECT count(*) FROM agent_action_votes") == [(0,)]
         return
     ((status, by, decision),) = rows("SELECT status, decided_by, decision FROM agent_pending_actions")

@@ -18,12 +18,12 @@ from maos.approval_policy import ApprovalPolicy, Group, Stage
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.canonical import digest_of
 from maos.decisions import DecisionRequest
-from maos.errors import DecisionRefused
+from maos.errors import DecisionRefused, MaosError
 from maos.statuses import ApprovalStatus
 from sql.approvals import consume, find_approval, lock_due
 from sql.organizations import ensure_member
 from sql.session import org_session, system_session
-from tasks.approvals import decide
+from tasks.approvals import decide, decide_alike, identify_for
 from tasks.expiry import expire
 from tests.gates import rows
 from tests.rows import add_approval, add_run
@@ -52,9 +52,18 @@ def _request(decision: Decision, reviewer: str, path: DecisionPath = DecisionPat
 
 def _try(approval_id: UUID, request: DecisionRequest) -> Approval | str:
     try:
-        return decide(approval_id, request)
+        answer = _in_bulk(approval_id, request) if request.via is DecisionPath.BULK else decide(approval_id, request)
     except DecisionRefused as refused:
         return refused.reason
+    return answer if isinstance(answer, Approval) else str(answer).removeprefix(f"approval {approval_id}: ")
+
+
+def _in_bulk(approval_id: UUID, request: DecisionRequest) -> Approval | MaosError:
+    with system_session() as session:
+        approval = find_approval(approval_id, session=session)
+    assert approval is not None
+    identity = identify_for({approval_id: request}, org_id=approval.org_id)
+    return decide_alike({approval_id: approval.digest}, request, identity=identity)[approval_id]
 
 
 def _status(approval_id: UUID) -> ApprovalStatus:

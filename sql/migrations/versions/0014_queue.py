@@ -1,7 +1,7 @@
 """Indexes of the queue of approvals.
 
 Revision ID: 0014
-Revises: 0012
+Revises: 0011
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision: str = "0014"
-down_revision: str | None = "0012"
+down_revision: str | None = "0011"
 branch_labels: str | None = None
 depends_on: str | None = None
 
