@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.actions import JsonObject
 from maos.approval_policy import listed
 from maos.approvals import Approval, Decision, DecisionPath
+from maos.roles import Permission, may
 from maos.statuses import ApprovalStatus
 from maos.votes import Vote, seat_of
 
@@ -115,7 +116,7 @@ def _person_refusal(approval: Approval, reviewer: Reviewer) -> Refusal | None:
     email, policy = reviewer.email, approval.policy
     if not reviewer.roles:
         return Refusal(rule=Rule.MEMBER, words=f"{email} is not a member of this organisation")
-    if not reviewer.roles & policy.roles:
+    if not may(reviewer.roles & policy.roles, Permission.DECIDE):
         words = f"{email} has role {listed(reviewer.roles)}; deciding takes {listed(policy.roles) or 'nobody'}"
         return Refusal(rule=Rule.ROLE, words=words)
     if policy.users is not None and email not in policy.users:

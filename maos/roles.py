@@ -21,8 +21,12 @@ class Permission(StrEnum):
     OPERATE_OWN_RUNS = "hold, release and cancel the runs they started"
     OPERATE_RUNS = "hold, release and cancel any run"
     DECIDE = "decide approvals"
+    MARK_WRONG = "mark what was approved as wrong"
+    WITHDRAW_EXEMPTIONS = "withdraw exemptions from approvals"
     STORE_RULES = "store the organisation's rules"
+    STORE_POLICY = "store the organisation's policy"
     SET_PRICES = "agree on prices"
+    ENROL = "give people one-time codes, and take them away"
     MANAGE_PEOPLE = "add people, grant and revoke roles"
     SUSPEND = "suspend and resume the organisation"
     DELETE = "ask for the deletion of the organisation, and confirm it"
@@ -36,10 +40,11 @@ _MAY: Mapping[Role, frozenset[Permission]] = {
             Permission.START_RUNS,
             Permission.OPERATE_OWN_RUNS,
             Permission.OPERATE_RUNS,
+            Permission.MARK_WRONG,
             Permission.MANAGE_PEOPLE,
         }
     ),
-    Role.REVIEWER: frozenset({Permission.DECIDE}),
+    Role.REVIEWER: frozenset({Permission.DECIDE, Permission.MARK_WRONG}),
     # Changes nothing: that is what makes an auditor's word worth something.
     Role.AUDITOR: frozenset(),
 }

@@ -11,14 +11,15 @@ from sqlmodel import Session
 from maos.audit import AuditEvent
 from maos.errors import BadInput, IdentityRefused
 from maos.one_time_codes import app_address, step_of, typed_code
+from maos.roles import Permission
 from sql import audit, organizations, reviewer_codes
 from sql.reviewer_tables import ReviewerCode
 from sql.session import system_session
 from sql.tables import utc_now
 from tasks.encryption import reseal, seal
+from tasks.people import member_for, organisations_of
 from tasks.reviewers import place_of
 
-_MAY_ENROL = "owner"
 _ANOTHER_OWNER = "an owner of another organisation"
 
 
@@ -137,15 +138,10 @@ def _change(offer: Offer, *, session: Session) -> _Change:
 
 
 def _checked(email: str, *, by: str, session: Session) -> _Change:
-    person = organizations.find_member(email, session=session)
-    owner = organizations.find_member(by, session=session)
-    theirs = organizations.memberships_of(person.id, session=session) if person else ()
-    owners = organizations.memberships_of(owner.id, session=session) if owner else ()
-    belongs_to = {org_id for org_id, _ in theirs}
-    if person is None or not belongs_to & {org_id for org_id, role in owners if role == _MAY_ENROL}:
-        raise BadInput("--as", by, f"an owner of an organisation that {email} belongs to")
+    user_id, belongs_to = member_for(email, Permission.ENROL, by=by, session=session)
+    known_in = organisations_of(organizations.find_member(by, session=session), session=session)
     # In one order: two changes of people who share organisations must not wait for each other's chains.
-    return _Change(person.id, email, by, sorted(belongs_to), frozenset(org_id for org_id, _ in owners))
+    return _Change(user_id, email, by, sorted(belongs_to), known_in)
 
 
 def _note(change: _Change, event: str, what: str, *, session: Session) -> None:

@@ -1,6 +1,5 @@
 """Exemptions from approvals: signed by an owner, withdrawn by the first thing that goes wrong."""
 
-from collections.abc import Set
 from uuid import UUID
 
 from sqlmodel import Session
@@ -11,17 +10,18 @@ from maos.decisions import DecisionRequest
 from maos.errors import BadInput
 from maos.frontier import has_failed
 from maos.learning import EXEMPTION_STEP, Exemption, Likeness
+from maos.roles import Permission
 from maos.runs import FailedStep
 from maos.statuses import ApprovalStatus
-from sql import approvals, audit, exemptions, invocations, learning, organizations
+from sql import approvals, audit, exemptions, invocations, learning
 from sql.session import org_session, system_session
 from tasks.failures import error_for_clients, kind_of
 from tasks.learning import likeness_of
 from tasks.payloads import Payload
+from tasks.people import check_permission
 from tasks.secrecy import for_clients
 
 PROPOSER = "maos"
-_MAY_WITHDRAW = frozenset({"owner"})
 
 
 def note_decision(
@@ -100,23 +100,11 @@ def withdraw_exemption(exemption_id: UUID, *, person: str, note: str) -> str:
         raise BadInput("exemption", str(exemption_id), "one that is open")
     reason = for_clients(f"by {person}: {note}", limit=None)
     with org_session(exemption.org_id) as session:
-        check_role(person, _MAY_WITHDRAW, org_id=exemption.org_id, session=session)
+        check_permission(person, Permission.WITHDRAW_EXEMPTIONS, org_id=exemption.org_id, session=session)
         found = exemptions.lock_open(exemption_id, session=session)
         for event in _withdraw(found, reason, actor=person, session=session):
             audit.append_audit(event, org_id=exemption.org_id, session=session)
     return exemption.likeness.in_words
-
-
-def check_role(person: str, allowed: Set[str], *, org_id: UUID, session: Session) -> None:
-    """Refuse a person who has none of these roles.
-
-    Raises:
-        BadInput: naming who may.
-    """
-    user = organizations.find_member(person, session=session)
-    roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
-    if not roles & allowed:
-        raise BadInput("--as", person, f"a member with role {' or '.join(sorted(allowed))}")
 
 
 def exemption_event(exemption: Exemption, event: str, *, actor: str, summary: str) -> AuditEvent:

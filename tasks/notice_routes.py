@@ -8,10 +8,11 @@ from maos.audit import AuditEvent
 from maos.errors import BadInput
 from maos.mail_addresses import MailAddress
 from maos.notices import Channel, Route
+from maos.organizations import OPERATOR
+from maos.roles import Role
 from sql import audit, notice_routes
 from sql.session import system_session
 
-ROLES = ("owner", "author", "operator", "reviewer", "auditor")
 _ADDRESS: TypeAdapter[str] = TypeAdapter(MailAddress)
 
 
@@ -21,8 +22,8 @@ def add_route(route: Route, *, person: str | None, org_id: UUID) -> UUID:
     Raises:
         BadInput: when role, person or target are not acceptable, or there is the same route already.
     """
-    if route.role is not None and route.role not in ROLES:
-        raise BadInput("role", route.role, " or ".join(ROLES))
+    if route.role is not None and route.role not in set(Role):
+        raise BadInput("role", route.role, " or ".join(Role))
     _check_target(route)
     with system_session() as session:
         if person is not None:
@@ -65,4 +66,4 @@ def _check_target(route: Route) -> None:
 
 
 def _event(event: str, words: str) -> AuditEvent:
-    return AuditEvent(event=event, actor="operator", run_id=None, was_automatic=False, summary=words)
+    return AuditEvent(event=event, actor=OPERATOR, run_id=None, was_automatic=False, summary=words)

@@ -12,6 +12,7 @@ from maos.requests import EmailAddress
 from maos.roles import Permission, Role, grantable, may, may_grant, roles_with
 from sql import audit, organizations
 from sql.session import system_session
+from sql.tables import User
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(EmailAddress)
 
@@ -31,6 +32,26 @@ def check_permission(
     """
     if not may(_roles(person, org_id=org_id, session=session), permission):
         raise BadInput(field, person, f"a member with role {_listed(roles_with(permission))}")
+
+
+def member_for(email: str, permission: Permission, *, by: str, session: Session) -> tuple[UUID, frozenset[UUID]]:
+    """Return the id and the organisations of a person, if in one of these `by` may do this.
+
+    Raises:
+        BadInput: naming the roles that would; the same for whoever is nobody, so that it tells nothing.
+    """
+    user = organizations.find_member(email, session=session)
+    belongs_to = organisations_of(user, session=session)
+    if user is None or not any(may(_roles(by, org_id=org_id, session=session), permission) for org_id in belongs_to):
+        allowed = f"a member with role {_listed(roles_with(permission))} of an organisation that {email} belongs to"
+        raise BadInput("--as", by, allowed)
+    return user.id, belongs_to
+
+
+def organisations_of(person: User | None, *, session: Session) -> frozenset[UUID]:
+    """Return the organisations that a person belongs to."""
+    found = organizations.memberships_of(person.id, session=session) if person else ()
+    return frozenset(org_id for org_id, _ in found)
 
 
 def check_operator(person: str, *, org_id: UUID, initiator: str, session: Session) -> None:

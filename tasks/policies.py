@@ -11,15 +11,16 @@ from maos.errors import BadInput, PolicyRefused
 from maos.policy import Policy, PolicyBook
 from maos.policy_check import Members, member_faults, unknown_action_faults
 from maos.policy_text import parse_policy
-from sql import audit, organizations, past_actions, policies
+from maos.roles import Permission
+from sql import audit, past_actions, policies
 from sql.policies import NewPolicy
 from sql.session import org_session
 from sql.tables import Organization
 from tasks.catalogue import actions
 from tasks.outages import outlasting
+from tasks.people import check_permission
 from tasks.secrecy import for_clients
 
-_MAY_STORE_POLICIES = frozenset({"owner"})
 _LONGEST_REASON = 2000
 
 
@@ -90,7 +91,6 @@ def store_policy(org_id: UUID, document: str, *, person: str, reason: str) -> tu
     if not 0 < len(reason.strip()) <= _LONGEST_REASON:
         allowed = f"1 to {_LONGEST_REASON} characters that say why the policy is changed; kept with the version"
         raise BadInput("--reason", reason[:200], allowed)
-    _check_person(person, org_id)
     said = policy.read_only_exempt if "read_only_exempt" in policy.model_fields_set else None
     why = for_clients(reason.strip(), limit=None)
     try:
@@ -99,16 +99,9 @@ def store_policy(org_id: UUID, document: str, *, person: str, reason: str) -> tu
         raise BadInput("policy", "this version", "one that nobody else stores at the same moment; try again") from None
 
 
-def _check_person(person: str, org_id: UUID) -> None:
-    with org_session(org_id) as session:
-        user = organizations.find_member(person, session=session)
-        roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
-    if not roles & _MAY_STORE_POLICIES:
-        raise BadInput("--as", person, f"a member with role {' or '.join(sorted(_MAY_STORE_POLICIES))}")
-
-
 def _store(org_id: UUID, policy: NewPolicy) -> tuple[int, bool]:
     with org_session(org_id) as session:
+        check_permission(policy.stored_by, Permission.STORE_POLICY, org_id=org_id, session=session)
         _, newest = policies.newest_policy(org_id, session=session)
         if newest and newest.document == policy.document:
             return newest.version, False

@@ -6,12 +6,12 @@ from maos.approval_events import approval_event
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.errors import BadInput
+from maos.roles import Permission
 from sql import approvals, audit, learning
 from sql.session import org_session, system_session
-from tasks.exemptions import check_role, withdraw_for
+from tasks.exemptions import withdraw_for
+from tasks.people import check_permission
 from tasks.secrecy import for_clients
-
-_MAY_MARK = frozenset({"owner", "operator", "reviewer"})
 
 
 def roll_back(approval_id: UUID, *, person: str, note: str) -> list[str]:
@@ -26,7 +26,7 @@ def roll_back(approval_id: UUID, *, person: str, note: str) -> list[str]:
         raise BadInput("approval", str(approval_id), "one of an action that was approved and carried out")
     why = for_clients(note, limit=None)
     with org_session(approval.org_id) as session:
-        check_role(person, _MAY_MARK, org_id=approval.org_id, session=session)
+        check_permission(person, Permission.MARK_WRONG, org_id=approval.org_id, session=session)
         if learning.find_rollback(approval_id, session=session):
             raise BadInput("approval", str(approval_id), "one that is not marked yet")
         learning.add_rollback(approval_id, org_id=approval.org_id, marked_by=person, note=why, session=session)

@@ -312,11 +312,11 @@ def test_a_code_is_used_in_all_organisations_of_a_person(enrolled: UUID, other: 
 @pytest.mark.parametrize("person", [AUTHOR, REVIEWER, "boss@other.example", "nobody@else.example"])
 @pytest.mark.usefixtures("other")
 def test_only_an_owner_of_an_organisation_of_theirs_enrols_and_revokes(enrolled: UUID, person: str) -> None:
-    with pytest.raises(BadInput, match=f"an owner of an organisation that {REVIEWER} belongs to"):
+    with pytest.raises(BadInput, match=f"role owner of an organisation that {REVIEWER} belongs to"):
         offer_codes(REVIEWER, by=person, replace=True)
-    with pytest.raises(BadInput, match="an owner of an organisation"):
+    with pytest.raises(BadInput, match="role owner of an organisation"):
         enrol(Offer(REVIEWER, person, True, OTHER_SECRET), None)
-    with pytest.raises(BadInput, match="an owner of an organisation"):
+    with pytest.raises(BadInput, match="role owner of an organisation"):
         revoke(REVIEWER, by=person)
 
     assert _audit(enrolled) == [("reviewer.enrolled", True)]

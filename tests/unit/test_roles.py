@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from maos.approvals import DecidingRole
+from maos.approval_policy import DecidingRole
 from maos.errors import BadInput
 from maos.organizations import OPERATOR, checked_name, checked_slug, may_resume
 from maos.roles import Permission, Role, grantable, may, may_grant, roles_with
@@ -20,8 +20,12 @@ TABLE: dict[Permission, set[str]] = {
     Permission.OPERATE_OWN_RUNS: {"owner", "author", "operator"},
     Permission.OPERATE_RUNS: {"owner", "operator"},
     Permission.DECIDE: {"owner", "reviewer"},
+    Permission.MARK_WRONG: {"owner", "operator", "reviewer"},
+    Permission.WITHDRAW_EXEMPTIONS: {"owner"},
     Permission.STORE_RULES: {"owner"},
+    Permission.STORE_POLICY: {"owner"},
     Permission.SET_PRICES: {"owner"},
+    Permission.ENROL: {"owner"},
     Permission.MANAGE_PEOPLE: {"owner", "operator"},
     Permission.SUSPEND: {"owner"},
     Permission.DELETE: {"owner"},
