@@ -1,23 +1,30 @@
 """Two organisations full of rows, for tests of the walls between them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
 from maos.audit import AuditEvent
-from sql import audit, budgets, deletions, organizations
+from maos.learning import Likeness
+from maos.notices import Channel, NoticeKind, Recipient, Route
+from maos.risk import RiskLevel
+from sql import audit, budgets, deletions, exemptions, learning, notice_routes, notices, organizations, policies
 from sql.agent_memory import note
 from sql.agent_tables import SharedMemory
+from sql.approval_tables import AgentActionEdit, AgentActionVote
+from sql.approvals import find_approval
 from sql.effects import add_effect
 from sql.invocations import add_vendor_detail
 from sql.plan_revisions import Origin, add_revision
+from sql.policies import NewPolicy
 from sql.price_tables import PriceOverrideRow
+from sql.reviewer_tables import ReviewerCode
 from sql.rules import add_rules
 from sql.session import org_session, system_session
-from sql.tables import AgentActionVote, AgentInvocation, EffectRow, InvocationVendorDetail
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, utc_now
 from tests.rows import PLAN, add_approval, add_run, invocation
 
+LIKENESS = Likeness(team=None, action="act", shape="{}", risk=RiskLevel.LOW)
 OWNERS = ("ann@{}.example", "eve@{}.example")
 
 
@@ -29,8 +36,13 @@ class Tenant:
     slug: str
     run: UUID
     approval: UUID
+    waiting: UUID
     invocation: UUID
     effect: UUID
+    exemption: UUID
+    route: UUID
+    notice: UUID
+    enrolment: UUID
     deletion: UUID
     owner: str
     second_owner: str
@@ -45,36 +57,21 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
         for email in (first, second):
             organizations.ensure_member(email, email, "owner", org_id=org_id, session=session)
         user = organizations.ensure_person(first, first, session=session)
-    now = datetime.now(UTC)
-    ended = {"completed_at": now} if status == "completed" else {}
-    run = add_run(org_id, status=status, initiator_id=first, title=f"Run of {slug}", **ended)
-    approval = add_approval(
-        org_id, run, status="approved", decided_by=second, decided_at=now, decided_via="form", identity_verified=False
-    )
-    row = invocation(org_id, run, "0.5")
-    effect = EffectRow(
-        org_id=org_id, run_id=run, step_id="act", kind="email", idempotency_key=f"{run}/act", digest="0" * 64
-    )
-    # Read before: what is in a session is read from the database again.
-    call, effect_id = row.id, effect.id
+        route = notice_routes.add_route(Route(role="owner", channel=Channel.EMAIL), org_id=org_id, session=session)
+        enrolment = ReviewerCode(user_id=user, sealed_secret="gAAAA" + "A" * 60, enrolled_by=second)
+        session.add(enrolment)
+        enrolment_id = enrolment.id
+    assert route
+    ended = {"completed_at": utc_now()} if status == "completed" else {}
+    named = {"initiator_id": first, "title": f"Run of {slug}", "rehearsal": False}
+    run = add_run(org_id, status=status, **named, **ended)
+    approval = _decided(org_id, run, user, second)
+    call = _paid(org_id, run)
+    effect = _acted(org_id, run)
+    _written(org_id, first)
+    waiting = add_approval(org_id, run, step_id="next", risk=RiskLevel.CRITICAL, remind_at=utc_now())
+    exemption, notice = _learned(org_id, approval, waiting), _told(org_id, waiting, first)
     with org_session(org_id) as session:
-        session.add(row)
-        session.flush()
-        budgets.add_run_cap(run, Decimal(5), org_id=org_id, session=session)
-        session.flush()
-        budgets.reserve(row, session=session)
-        _end(row)
-        budgets.settle(row, session=session)
-        detail = InvocationVendorDetail(invocation_id=call, org_id=org_id, model="claude-opus-5-5")
-        add_vendor_detail(detail, session=session)
-        vote = {"user_id": user, "decision": "approve", "via": "form", "identity_verified": False}
-        session.add(AgentActionVote(org_id=org_id, approval_id=approval, **vote))
-        add_effect(effect, session=session)
-        add_revision(run, PLAN, Origin("as requested"), revision=1, org_id=org_id, session=session)
-        note(SharedMemory(org_id=org_id, run_id=run, key="k", value=slug, written_by="clerk"), session=session)
-        add_rules(org_id, f"# {slug}", version=1, stored_by=first, session=session)
-        agreed = {"model": "*", "rates": {}, "markup_percent": Decimal(5), "effective_from": now, "set_by": first}
-        session.add(PriceOverrideRow(org_id=org_id, set_at=now, **agreed))
         event = AuditEvent(event="run.completed", actor=first, run_id=run, summary=f"{slug} is done")
         audit.append_audit(event, org_id=org_id, session=session)
     deletion = uuid4()
@@ -85,8 +82,13 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
         slug=slug,
         run=run,
         approval=approval,
+        waiting=waiting,
         invocation=call,
-        effect=effect_id,
+        effect=effect,
+        exemption=exemption,
+        route=route,
+        notice=notice,
+        enrolment=enrolment_id,
         deletion=deletion,
         owner=first,
         second_owner=second,
@@ -94,6 +96,80 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
     )
 
 
+def _decided(org_id: UUID, run: UUID, user: UUID, decider: str) -> UUID:
+    """Add an approval that was edited, voted on, approved and marked as wrong."""
+    said = {"decided_by": decider, "decided_at": utc_now(), "decided_via": "form", "identity_verified": False}
+    edited = {"decision": "approve", "revision": 2, "edited": {"to": "x"}}
+    approval = add_approval(org_id, run, status="approved", **edited, **said)
+    vote = {"user_id": user, "decision": "approve", "via": "form", "identity_verified": False, "revision": 2}
+    edit = {"before": {}, "after": {"to": "x"}, "digest_before": "1" * 64, "digest_after": "0" * 64}
+    with org_session(org_id) as session:
+        session.add(AgentActionVote(org_id=org_id, approval_id=approval, **vote))
+        session.add(AgentActionEdit(org_id=org_id, approval_id=approval, revision=2, edited_by=decider, **edit))
+        learning.add_rollback(approval, org_id=org_id, marked_by=decider, note="wrong", session=session)
+    return approval
+
+
+def _paid(org_id: UUID, run: UUID) -> UUID:
+    """Add a call with its price."""
+    row = invocation(org_id, run, "0.5")
+    # Read before: what is in a session is read from the database again.
+    call = row.id
+    with org_session(org_id) as session:
+        session.add(row)
+        session.flush()
+        budgets.add_run_cap(run, Decimal(5), org_id=org_id, session=session)
+        session.flush()
+        budgets.reserve(row, session=session)
+        _end(row)
+        budgets.settle(row, session=session)
+        detail = InvocationVendorDetail(invocation_id=call, org_id=org_id, model="claude-opus-5-5")
+        add_vendor_detail(detail, session=session)
+    return call
+
+
+def _acted(org_id: UUID, run: UUID) -> UUID:
+    """Add an effect, a plan and a note of an agent."""
+    effect = EffectRow(
+        org_id=org_id, run_id=run, step_id="act", kind="email", idempotency_key=f"{run}/act", digest="0" * 64
+    )
+    effect_id = effect.id
+    with org_session(org_id) as session:
+        add_effect(effect, session=session)
+        add_revision(run, PLAN, Origin("as requested"), revision=1, org_id=org_id, session=session)
+        note(SharedMemory(org_id=org_id, run_id=run, key="k", value=str(run), written_by="clerk"), session=session)
+    return effect_id
+
+
+def _written(org_id: UUID, owner: str) -> None:
+    """Add what owners agree on: rules, a policy, prices."""
+    agreed = {"model": "*", "rates": {}, "markup_percent": Decimal(5), "effective_from": utc_now(), "set_by": owner}
+    with org_session(org_id) as session:
+        add_rules(org_id, f"# {owner}", version=1, stored_by=owner, session=session)
+        policy = NewPolicy("autonomy: supervised", read_only_exempt=None, reason="first", stored_by=owner)
+        policies.add_policy(org_id, policy, version=1, session=session)
+        session.add(PriceOverrideRow(org_id=org_id, set_at=utc_now(), **agreed))
+
+
+def _learned(org_id: UUID, approval: UUID, waiting: UUID) -> UUID:
+    """Add what an approval is an example of, and the proposal of an exemption, which waits for its signature."""
+    with org_session(org_id) as session:
+        learning.add_likeness(approval, LIKENESS, org_id=org_id, exemption_id=None, session=session)
+        added = exemptions.add_exemption(LIKENESS, org_id=org_id, approval_id=waiting, based_on={}, session=session)
+    return added.id
+
+
+def _told(org_id: UUID, waiting: UUID, address: str) -> UUID:
+    """Add a notice that is to be sent."""
+    with org_session(org_id) as session:
+        approval = find_approval(waiting, session=session)
+        assert approval
+        recipient = Recipient(channel=Channel.EMAIL, address=address)
+        row = notices.notice_row(NoticeKind.REQUESTED, approval, recipient, reminder=0)
+        notices.add_notices([row], session=session)
+    return row.id
+
+
 def _end(row: AgentInvocation) -> None:
     row.status, row.output, row.output_summary = "completed", {"text": "done"}, "Done."
-    row.cost_usd, row.completed_at = Decimal("0.25"), datetime.now(UTC)
+    row.cost_usd, row.completed_at = Decimal("0.25"), utc_now()

@@ -1,7 +1,9 @@
 """A customer's own login reads its organisation's views and cannot get out of them, whatever it tries."""
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import psycopg
@@ -86,6 +88,16 @@ def test_what_was_spent_can_be_added_up(client: Client) -> None:
     assert [(agent, engine, float(str(usd))) for agent, engine, usd in _all(client, spent)] == [
         ("clerk", "writer", 0.25)
     ]
+
+
+def test_every_query_of_the_documentation_answers(client: Client) -> None:
+    written = (Path(__file__).parent.parent.parent / "docs" / "client-access.md").read_text()
+    queries = [query for block in re.findall(r"```sql\n(.*?)```", written, re.DOTALL) for query in block.split(";")]
+    queries = [query for query in queries if query.strip()]
+
+    assert len(queries) == 4
+    for query in queries:
+        assert _all(client, query), query
 
 
 def test_a_customer_can_check_the_audit_chain_itself(client: Client) -> None:

@@ -8,7 +8,8 @@ from click.testing import CliRunner
 from prefect.client.orchestration import get_client
 
 from console.org import org
-from maos.approvals import Decision, DecisionPath, DecisionRequest
+from maos.approvals import Decision, DecisionPath
+from maos.decisions import DecisionRequest
 from maos.errors import BadInput, OrganizationSuspended
 from maos.organizations import OPERATOR, SUSPENSION
 from maos.runs import Run

@@ -15,8 +15,9 @@ ALTER TABLE user_organizations ADD COLUMN granted_by text, ADD COLUMN granted_at
 ALTER TABLE user_organizations
     ALTER COLUMN granted_by SET DEFAULT current_actor(), ALTER COLUMN granted_at SET DEFAULT now();
 
--- What every list of entries goes by.
-CREATE INDEX IF NOT EXISTS usage_entries_list ON usage_entries (org_id, recorded_at DESC, id DESC);
+-- What every list goes by.
+CREATE INDEX usage_entries_list ON usage_entries (org_id, recorded_at DESC, id DESC);
+CREATE INDEX notice_routes_list ON notice_routes (org_id, created_at DESC, id DESC);
 
 -- Which organisation a customer's login reads. Only the owner's role writes it: neither app nor system can bind a login.
 CREATE TABLE client_logins (
