@@ -143,12 +143,13 @@ def _acted(org_id: UUID, run: UUID) -> UUID:
 
 def _written(org_id: UUID, owner: str) -> None:
     """Add what owners agree on: rules, a policy, prices."""
-    agreed = {"model": "*", "rates": {}, "markup_percent": Decimal(5), "effective_from": utc_now(), "set_by": owner}
+    now = utc_now()
+    agreed = {"model": "*", "rates": {}, "markup_percent": Decimal(5), "effective_from": now, "set_by": owner}
     with org_session(org_id) as session:
         add_rules(org_id, f"# {owner}", version=1, stored_by=owner, session=session)
         policy = NewPolicy("autonomy: supervised", read_only_exempt=None, reason="first", stored_by=owner)
         policies.add_policy(org_id, policy, version=1, session=session)
-        session.add(PriceOverrideRow(org_id=org_id, set_at=utc_now(), **agreed))
+        session.add(PriceOverrideRow(org_id=org_id, set_at=now, **agreed))
 
 
 def _learned(org_id: UUID, approval: UUID, waiting: UUID) -> UUID:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from maos.audit import AuditLink, ChainReader
+from maos.audit import AuditLink, ChainReader, document_of
 from maos.engines import EngineType
 from sql.database import upgrade
 from sql.session import org_session
@@ -106,7 +106,7 @@ def test_a_customer_can_check_the_audit_chain_itself(client: Client) -> None:
     reader = ChainReader()
     for found in cursor.fetchall():
         row = dict(zip(names, found, strict=True))
-        assert reader.read(AuditLink.model_validate(row), str(row["row_hash"])) is None
+        assert reader.read(document_of(AuditLink.model_validate(row)), row["row_hash"]) is None
 
     assert reader.sequence >= 2
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from console.org import org
-from maos.audit import AuditLink, ChainReader
+from maos.audit import AuditLink, ChainReader, document_of
 from maos.errors import BadInput
 from maos.exports import Manifest
 from maos.organizations import OPERATOR
@@ -74,7 +74,7 @@ def test_two_owners_delete_an_organisation_and_a_tombstone_remains(acme: Tenant)
     assert stone["chain_sequence"] == head[0][0] + 1
     reader = ChainReader()
     for row in _lines(folder, "agent_action_audit_log"):
-        assert reader.read(AuditLink.model_validate(row), row["row_hash"]) is None
+        assert reader.read(document_of(AuditLink.model_validate(row)), row["row_hash"]) is None
     assert (reader.sequence, reader.row_hash) == (stone["chain_sequence"], stone["chain_hash"])
     assert Manifest.model_validate_json((folder / "manifest.json").read_text()).digest == stone["export_digest"]
     assert (folder / "artifacts" / str(acme.run) / "report.html").read_text() == "<p>done</p>"

@@ -178,10 +178,10 @@ FROM public.usage_entries u
 JOIN public.agent_invocations i ON i.org_id = u.org_id AND i.id = u.invocation_id
 LEFT JOIN public.engine_labels l ON l.engine_type = i.engine_type;
 
--- With its hashes: a customer can check the chain, and keep its head as a witness.
+-- Every column that is hashed: a customer can check the chain, and keep its head as a witness.
 CREATE VIEW client.audit WITH (security_barrier) AS
 SELECT org_id, sequence, recorded_at, event, actor, run_id, step_id, action, risk, was_automatic, approval_id, digest,
-       success, summary, previous_hash, row_hash
+       success, summary, rules_version, policy_version, error, result_digest, chain_version, previous_hash, row_hash
 FROM public.agent_action_audit_log;
 
 -- The views act as a role of their own, which may read these columns, of the login's organisation, and nothing else.
@@ -196,7 +196,8 @@ GRANT SELECT (id, org_id, run_id, step_id, action, title, risk, status, initiato
               started_at, expires_at) ON agent_pending_actions TO maos_views;
 GRANT SELECT (id, org_id, run_id, invocation_id, kind, number, amount_usd, recorded_at) ON usage_entries TO maos_views;
 GRANT SELECT (org_id, sequence, recorded_at, event, actor, run_id, step_id, action, risk, was_automatic, approval_id,
-              digest, success, summary, previous_hash, row_hash) ON agent_action_audit_log TO maos_views;
+              digest, success, summary, rules_version, policy_version, error, result_digest, chain_version,
+              previous_hash, row_hash) ON agent_action_audit_log TO maos_views;
 GRANT USAGE, CREATE ON SCHEMA client TO maos_views;
 DO $$
 DECLARE
