@@ -57,6 +57,16 @@ def pending() -> list[Approval]:
         return [each.approval for each in found]
 
 
+def wait_for_form() -> Approval:
+    """Wait until the one run there is stands at the form of its approvals; return the one that it shows.
+
+    Not only until it is asked for: whatever happens before the form is shown, the run takes into account first.
+    """
+    wait_for(lambda: rows("SELECT 1 FROM orchestrator_runs WHERE gate_kind = 'approvals' AND status = 'paused'"))
+    (approval,) = pending()
+    return approval
+
+
 def answer_form(run_id: UUID, **form: object) -> None:
     """Submit the Resume form, as the Prefect UI does."""
 

@@ -24,7 +24,7 @@ from tasks.approvals import decide
 from tasks.exports import manifest_now
 from tasks.holds import hold_run
 from tasks.ledger import find_run
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for, wait_for_form
 from tests.plans import Bench, step
 from tests.rows import add_approval, add_run
 from tests.rule_books import document
@@ -216,7 +216,7 @@ def test_the_form_of_a_held_run_refuses_those_who_may_not(bench: Bench, org_id: 
     add_people(org_id)
     bench.plan(step("a", "note_high", text="a"))
     beside = bench.run_beside()
-    wait_for(pending, 120)
+    wait_for_form()
     run = find_run(only_run_id())
     assert run
     hold_run(run, run.initiator)

@@ -19,7 +19,7 @@ from tasks.holds import hold_run, release_run
 from tasks.ledger import find_run
 from tasks.organizations import resume, runs_to_wake, suspend
 from tasks.payloads import payload_of
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, only_run_id, rows, wait_for, wait_for_form
 from tests.plans import Bench, Beside, step
 from tests.rows import add_run
 
@@ -76,7 +76,7 @@ def test_a_run_stops_before_its_next_step_and_goes_on_when_the_organisation_is_r
 def test_an_approval_makes_nothing_run_until_the_organisation_is_resumed(bench: Bench, org_id: UUID) -> None:
     bench.plan(step("a", "note_high", text="a"))
     beside = bench.run_beside()
-    (approval,) = wait_for(pending, 120)
+    approval = wait_for_form()
     suspend(org_id, "unpaid", by=OPERATOR)
 
     decide(approval.id, DecisionRequest(decision=Decision.APPROVE, reviewer=REVIEWER, via=DecisionPath.COMMAND_LINE))
