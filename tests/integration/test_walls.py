@@ -14,6 +14,7 @@ from tests.rows import add_run
 
 _APPEND_ONLY = (
     "agent_action_audit_log",
+    "agent_action_edits",
     "agent_action_votes",
     "approval_likenesses",
     "approval_rollbacks",
