@@ -61,6 +61,25 @@ class RunRequest(BaseModel):
     retry: RetryOf | None = Field(
         default=None, title="Retry of", description="Reuse what an earlier run with the same request has finished."
     )
+    team: str | None = Field(
+        default=None,
+        title="Team",
+        description="The team that it is done for: its budgets hold beside the others.",
+        min_length=1,
+        max_length=100,
+    )
+    token_cap: int | None = Field(
+        default=None,
+        title="Cap of tokens",
+        description="The run stops before a call that could pass so many tokens of paid engines. Empty: no cap.",
+        ge=1,
+    )
+    call_cap: int | None = Field(
+        default=None,
+        title="Cap of calls",
+        description="The run stops before a call of a paid engine beyond so many. Empty: no cap.",
+        ge=1,
+    )
 
 
 class DatasetRequest(RunRequest):

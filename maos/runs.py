@@ -51,6 +51,7 @@ class Run(BaseModel):
     epoch: int = Field(description="Counts the processes that took the run up; writes of an older one are refused.")
     parent_run_id: UUID | None
     started_at: datetime
+    team: str | None = Field(default=None, description="The team it is done for.")
     waited_seconds: float = Field(default=0.0, description="How long it has waited for people, and lain ended.")
 
 

@@ -18,6 +18,7 @@ def abandon_running(run: Run, *, session: Session) -> None:
 
     One whose effect may have happened is in doubt, and a person decides what to do.
     """
+    doubts = []
     for row in invocations.running_invocations(run.id, session=session):
         in_doubt = effects.note_abandoned(run, row.step_id, session=session)
         row.status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
@@ -26,10 +27,12 @@ def abandon_running(run: Run, *, session: Session) -> None:
         row.completed_at = utc_now()
         row.cost_usd = row.token_cost_estimate
         session.add(row)
-        budgets.settle(row, session=session)
+        budgets.settle(row, at_ceiling=True, session=session)
         session.flush()
-        if in_doubt:
-            audit.append_audit(_doubt(row), org_id=run.org_id, session=session)
+        doubts += [_doubt(row)] if in_doubt else []
+    # Last: whoever locks budgets and the audit log must do so in one order.
+    for doubt in doubts:
+        audit.append_audit(doubt, org_id=run.org_id, session=session)
 
 
 def _doubt(row: AgentInvocation) -> AuditEvent:

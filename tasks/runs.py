@@ -19,6 +19,7 @@ from maos.rules_check import cap_under, held_to
 from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
+from sql.budgets import RunCaps
 from sql.invocations import Verdict
 from sql.plan_revisions import Origin
 from sql.session import org_session
@@ -91,8 +92,8 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
             reason = f"retry of run {opening.retry.parent.id}"
             reuse_outcomes(opening.retry, run, session=session)
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
-        if row.budget_cap_usd is not None:
-            budgets.add_run_cap(run_id, row.budget_cap_usd, org_id=org_id, session=session)
+        caps = RunCaps(usd=row.budget_cap_usd, tokens=request.token_cap, calls=request.call_cap)
+        budgets.add_run_caps(run_id, caps, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
             event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
@@ -122,6 +123,7 @@ def _row_of(run_id: UUID, opening: Opening, org: Organization, book: RuleBook) -
         status=RunStatus.EXECUTING,
         parent_run_id=retry.parent.id if retry else None,
         budget_cap_usd=cap_under(book.rules, request.cost_cap_usd),
+        team=request.team,
     )
 
 

@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import sql.agent_tables
+import sql.budget_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from maos.errors import BudgetExceeded
 from sql import budgets
+from sql.budgets import RunCaps
 from sql.session import org_session
 from tests.rows import add_run, invocation
 
@@ -30,14 +31,14 @@ def _call(org_id: UUID, run_id: UUID, step: str, ceiling: str, cost: str | None)
 
 def _budget(org_id: UUID) -> tuple[Decimal, Decimal]:
     with org_session(org_id) as session:
-        reserved, spent = session.execute(text("SELECT reserved_usd, spent_usd FROM budgets")).one()
+        reserved, spent = session.execute(text("SELECT reserved, spent FROM budget_standings")).one()
     return reserved, spent
 
 
 def test_concurrent_callers_pass_a_limit_by_nothing(org_id: UUID) -> None:
     run_id = add_run(org_id)
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, Decimal("1.00000000"), org_id=org_id, session=session)
+        budgets.add_run_caps(run_id, RunCaps(usd=Decimal(1)), org_id=org_id, session=session)
     with ThreadPoolExecutor(12) as pool:
         taken = list(pool.map(lambda n: _call(org_id, run_id, f"s{n}", "0.07000001", "0.07000001"), range(60)))
 
@@ -50,7 +51,7 @@ def test_concurrent_callers_pass_a_limit_by_nothing(org_id: UUID) -> None:
 def test_what_is_not_spent_is_released(org_id: UUID) -> None:
     run_id = add_run(org_id)
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, Decimal(1), org_id=org_id, session=session)
+        budgets.add_run_caps(run_id, RunCaps(usd=Decimal(1)), org_id=org_id, session=session)
 
     assert _call(org_id, run_id, "a", "0.9", "0.00000001")
     assert _call(org_id, run_id, "b", "0.9", None)

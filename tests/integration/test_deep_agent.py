@@ -275,7 +275,7 @@ def test_the_cap_of_the_run_holds_for_every_turn(bench: Bench, server: MessagesS
     assert len(server.requests) == 1
     assert "budget has" in why()
     assert turns()[-1][3] == "budget"
-    ((spent, reserved),) = rows("SELECT spent_usd, reserved_usd FROM budgets")
+    ((spent, reserved),) = rows("SELECT spent, reserved FROM budget_standings")
     assert spent == cost() <= Decimal("0.15")
     assert reserved == 0
 

@@ -322,7 +322,7 @@ def test_an_organisation_is_charged_what_was_agreed_and_operators_see_the_list(
     assert bench.run(cost_cap_usd="1").is_completed()
     charged = COST * Decimal("1.5")
     assert rows("SELECT cost_usd FROM agent_invocations WHERE step_id = 'cover'") == [(charged,)]
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, charged)]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, charged)]
     ((listed, source),) = rows("SELECT list_cost_usd, price_snapshot FROM invocation_vendor_details")
     assert listed == COST
     assert source.endswith(f"; override {agreed.id}")

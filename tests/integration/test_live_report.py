@@ -90,7 +90,7 @@ def test_a_live_narrative_is_published_and_paid_for_exactly(server: MessagesServ
     cost = _cost(1000, 200)
     assert cost > 0
     assert _attempts() == [(1, "completed", None, 1000, 200, cost)]
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, cost)]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, cost)]
     assert rows("SELECT kind FROM usage_entries ORDER BY recorded_at") == [("reserve",), ("settle",)]
     assert rows("SELECT model, price_snapshot IS NOT NULL FROM invocation_vendor_details") == [
         ("claude-sonnet-5-5", True)
@@ -116,7 +116,7 @@ def test_a_figure_that_is_not_in_the_data_is_written_once_more(server: MessagesS
         (2, "completed", None, 1100, 150),
     ]
     assert "9,876,543" in json.dumps(server.requests[1].body)
-    assert rows("SELECT spent_usd FROM budgets") == [(_cost(1000, 200) + _cost(1100, 150),)]
+    assert rows("SELECT spent FROM budget_standings") == [(_cost(1000, 200) + _cost(1100, 150),)]
 
 
 def test_the_writer_is_told_the_rules_and_its_persona_in_cached_blocks(

@@ -13,6 +13,7 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import sql.agent_tables
+import sql.budget_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
