@@ -11,8 +11,10 @@ from prefect.states import Cancelled, Completed
 
 from flows.approvals import read_answer, wait_for_decisions, wait_while_held
 from flows.drifts import settle_drift
+from flows.top_ups import OutOfBudget
 from maos.errors import (
     ApprovalInvalid,
+    BudgetExceeded,
     EngineFailure,
     InputMismatch,
     LeaseLost,
@@ -94,12 +96,13 @@ def _open(run_id: UUID, entrypoint: str, request: RunRequest) -> Run:
 def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
-    picture = PlanPicture(run)
+    picture, short = PlanPicture(run), OutOfBudget()
     rules = rule_book(run.org_id).rules
     while True:
         run, ledger = survey(run)
         specs, late = tightened_actions(actions(), rules), overdue(rules, run, datetime.now(UTC))
-        move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late)
+        waiting = short.steps(run, ledger, busy=flights.keys())
+        move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late, short=waiting)
         if move.end:
             picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
@@ -113,7 +116,7 @@ def execute_plan(run: Run) -> End:
         if move.hold or move.wait_for:
             run = wait_while_held(run) if move.hold else wait_for_decisions(run, move.wait_for)
             rules = rule_book(run.org_id).rules
-        elif flights and not move.open_gates and _land_one(run, flights):
+        elif flights and not move.open_gates and _land_one(run, flights, short):
             # A step needs another approval than it has: its rules are others than those read here.
             rules = rule_book(run.org_id).rules
 
@@ -142,7 +145,7 @@ def _edge(task_run_id: UUID | None) -> State[Any]:
     return state
 
 
-def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
+def _land_one(run: Run, flights: dict[str, Flight], short: OutOfBudget) -> bool:
     """Wait for a step; return whether its approval does not cover what would run."""
     landed = next(as_completed(list(flights.values())))
     step_id = next(name for name, flight in flights.items() if flight is landed)
@@ -156,6 +159,8 @@ def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
         return True
+    if isinstance(error, BudgetExceeded) and short.note(run, step_id, error, busy=flights.keys()):
+        return False
     if isinstance(error, BaseException):
         settle_failure(run, step_id, error)
     return False

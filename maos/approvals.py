@@ -44,11 +44,12 @@ class DecisionPath(StrEnum):
 
 
 class ApprovalKind(StrEnum):
-    """What is decided: an action before it runs, the fate of an effect, or a run that wakes up under other code."""
+    """What is decided: an action, the fate of an effect, a run that wakes up under other code, more of a budget."""
 
     ACTION = "action"
     IN_DOUBT = "in_doubt"
     NEEDS_DECISION = "needs_decision"
+    BUDGET = "budget"
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -67,6 +68,7 @@ _CHOICES: dict[ApprovalKind, tuple[str, ...]] = {
     ApprovalKind.ACTION: (),
     ApprovalKind.IN_DOUBT: tuple(DoubtChoice),
     ApprovalKind.NEEDS_DECISION: tuple(VersionChoice),
+    ApprovalKind.BUDGET: (),
 }
 
 # The step of a decision that concerns the run as a whole: no step can be called so.

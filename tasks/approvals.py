@@ -28,6 +28,7 @@ from maos.risk import RiskLevel
 from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
+from maos.top_ups import OUT_OF_BUDGET
 from sql import approvals, audit, invocations, organizations, runs
 from sql.session import org_session, system_session
 from sql.tables import AgentPendingAction, utc_now
@@ -39,6 +40,8 @@ from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
 from tasks.secrecy import discreet, for_clients
 from tasks.services.registry import SERVICES
+
+_OF_NO_STEP = frozenset({WHOLE_RUN, OUT_OF_BUDGET})
 
 
 @task(task_run_name="ask-{step_id}", **LEDGER_OPTIONS)
@@ -67,7 +70,7 @@ def write_gate(run: Run, row: AgentPendingAction) -> None:
         session.flush()
         event = AuditEvent(
             event="approval.requested",
-            actor=run.initiator if row.step_id == WHOLE_RUN else run.plan.step(row.step_id).agent.name,
+            actor=run.initiator if row.step_id in _OF_NO_STEP else run.plan.step(row.step_id).agent.name,
             run_id=run.id,
             step_id=row.step_id,
             action=row.action,

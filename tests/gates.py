@@ -17,6 +17,7 @@ from tasks.ledger import find_run
 from tasks.runs import end_run
 
 REVIEWER = "reviewer@demo.example"
+OWNER = "owner@demo.example"
 T = TypeVar("T")
 
 

@@ -97,7 +97,7 @@ HOUSEKEEPING = {"reconcile_runs"}
 
 
 def _entrypoints() -> list[Path]:
-    shared = {"__init__", "execution", "approvals", "drifts", "hooks", "options"} | HOUSEKEEPING
+    shared = {"__init__", "execution", "approvals", "drifts", "top_ups", "hooks", "options"} | HOUSEKEEPING
     return [path for path in _files("flows") if path.stem not in shared]
 
 

@@ -1,19 +1,21 @@
 """How many calls an organisation's one budget lets through a second: `make bench-budgets` prints it.
 
-The naive way keeps one row for the budget and locks it from the reservation to the commit, as most would write it. Both
-ways write the same invocations and entries through the same sessions, from 32 writers, on a PostgreSQL that flushes
+The naive way keeps one row for the budget and locks it until the commit, as most would write it. Both ways write the
+same invocations and entries through the same sessions, from 32 writers in four processes, on a PostgreSQL that flushes
 every commit to its disk, as in production.
 """
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from decimal import Decimal
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlmodel import Session
@@ -21,6 +23,7 @@ from sqlmodel import Session
 from deployments.embedded.postgres import Cluster
 from maos.errors import BudgetExceeded
 from sql import budgets, database
+from sql import session as maos_session
 from sql.demo import ensure_demo_organization
 from sql.organizations import find_organization
 from sql.session import org_session, system_session
@@ -29,15 +32,12 @@ from tests.budgets import add_budget, standing
 from tests.rows import add_run, invocation
 
 _PROCESSES, _THREADS = 4, 8
-_SECONDS = 10.0
+_SECONDS, _START_SECONDS = 10.0, 120.0
 _CEILING, _COST = Decimal("0.05"), Decimal("0.02")
 
-Reserve = Callable[[AgentInvocation, Session], None]
-Settle = Callable[[AgentInvocation, Session], None]
 
-
-class _Way:
-    """A way of keeping a budget."""
+class _Shares:
+    """The way of maos."""
 
     def reserve(self, row: AgentInvocation, session: Session) -> None:
         budgets.reserve(row, session=session)
@@ -46,113 +46,119 @@ class _Way:
         budgets.settle(row, session=session)
 
 
-class _Naive(_Way):
-    """One row, locked."""
+class _OneRow:
+    """The naive way."""
 
     def reserve(self, row: AgentInvocation, session: Session) -> None:
-        limit, taken = session.execute(
-            text("SELECT limit_usd, reserved_usd + spent_usd FROM naive_budgets FOR UPDATE")
-        ).one()
-        if row.token_cost_estimate > limit - taken:
-            raise BudgetExceeded(row.step_id, "org", f"{row.token_cost_estimate}", f"{limit - taken}", "usd", "")
-        session.execute(text("UPDATE naive_budgets SET reserved_usd = reserved_usd + :n"), {"n": _CEILING})
-        session.add(_entry(row, "reserve", row.token_cost_estimate))
+        left = session.scalar(text("SELECT limit_usd - reserved_usd - spent_usd FROM naive_budget FOR UPDATE"))
+        if left < _CEILING:
+            raise BudgetExceeded(row.step_id, "org", f"{_CEILING}", f"{left}", "usd", "")
+        session.execute(text("UPDATE naive_budget SET reserved_usd = reserved_usd + :amount"), {"amount": _CEILING})
+        session.add(_entry(row, "reserve", _CEILING))
 
     def settle(self, row: AgentInvocation, session: Session) -> None:
-        session.execute(
-            text("UPDATE naive_budgets SET reserved_usd = reserved_usd - :r, spent_usd = spent_usd + :c"),
-            {"r": row.token_cost_estimate, "c": row.cost_usd},
-        )
-        session.add(_entry(row, "settle", row.cost_usd))
+        settled = text("UPDATE naive_budget SET reserved_usd = reserved_usd - :reserved, spent_usd = spent_usd + :cost")
+        session.execute(settled, {"reserved": _CEILING, "cost": _COST})
+        session.add(_entry(row, "settle", _COST))
+
+
+_Way = _Shares | _OneRow
 
 
 def _entry(row: AgentInvocation, kind: str, amount: Decimal) -> UsageEntry:
-    return UsageEntry(
-        org_id=row.org_id, run_id=row.run_id, invocation_id=row.id, kind=kind, amount_usd=amount
-    )
+    return UsageEntry(org_id=row.org_id, run_id=row.run_id, invocation_id=row.id, kind=kind, amount_usd=amount)
 
 
-def _calls_until(deadline: float, way: _Way, org_id: UUID, run_id: UUID) -> int:
-    """Make calls one after another; return how many."""
-    made = 0
-    while time.time() < deadline:
-        row = invocation(org_id, run_id, str(_CEILING), f"s{time.perf_counter_ns()}")
-        try:
-            with org_session(org_id) as session:
-                session.add(row)
-                session.flush()
-                way.reserve(row, session)
-        except BudgetExceeded:
-            break
+def _call(way: _Way, org_id: UUID, run_id: UUID, number: int) -> bool:
+    row = invocation(org_id, run_id, f"{_CEILING}", f"s{number}")
+    try:
         with org_session(org_id) as session:
-            row.status, row.output, row.cost_usd = "completed", {}, _COST
             session.add(row)
             session.flush()
-            way.settle(row, session)
-        made += 1
-    return made
+            way.reserve(row, session)
+    except BudgetExceeded:
+        return False
+    with org_session(org_id) as session:
+        row.status, row.output, row.cost_usd = "completed", {}, _COST
+        session.add(row)
+        session.flush()
+        way.settle(row, session)
+    return True
 
 
-def _work(way: _Way, org_id: UUID, run_ids: list[UUID], deadline: float, made: "multiprocessing.Queue[int]") -> None:
+def _write(way: _Way, org_id: UUID, run_ids: Sequence[UUID], start: Barrier, made: "Queue[int]") -> None:
+    """Be eight of the writers, from a common start."""
+    start.wait(_START_SECONDS)
+    began = time.monotonic()
+
+    def calls_of(run_id: UUID) -> int:
+        number = 0
+        while time.monotonic() < began + _SECONDS and _call(way, org_id, run_id, number):
+            number += 1
+        return number
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        counts = pool.map(lambda run_id: _calls_until(deadline, way, org_id, run_id), run_ids)
-        made.put(sum(counts))
+        made.put(sum(pool.map(calls_of, run_ids)))
 
 
-def _calls_a_second(way: _Way, org_id: UUID) -> tuple[float, int]:
-    """Let all writers work for a while; return calls a second, and how many there were."""
+def _calls_made(way: _Way, org_id: UUID) -> int:
     run_ids = [add_run(org_id) for _ in range(_PROCESSES * _THREADS)]
     context = multiprocessing.get_context("spawn")
-    made = context.Queue()
-    began = time.time() + 6.0
-    deadline = began + _SECONDS
-    workers = [
-        context.Process(target=_start, args=(way, org_id, run_ids[n::_PROCESSES], began, deadline, made))
-        for n in range(_PROCESSES)
+    made: Queue[int] = context.Queue()
+    start = context.Barrier(_PROCESSES)
+    writers = [
+        context.Process(target=_write, args=(way, org_id, run_ids[first::_PROCESSES], start, made))
+        for first in range(_PROCESSES)
     ]
-    for worker in workers:
-        worker.start()
-    count = sum(made.get(timeout=120) for _ in workers)
-    seconds = time.time() - began
-    for worker in workers:
-        worker.join()
-    return count / seconds, count
-
-
-def _start(
-    way: _Way,
-    org_id: UUID,
-    run_ids: list[UUID],
-    began: float,
-    deadline: float,
-    made: "multiprocessing.Queue[int]",
-) -> None:
-    time.sleep(max(0.0, began - time.time()))
-    _work(way, org_id, run_ids, deadline, made)
+    for writer in writers:
+        writer.start()
+    total = sum(made.get(timeout=300) for _ in writers)
+    for writer in writers:
+        writer.join()
+    return total
 
 
 @pytest.fixture
-def org(tmp_path_factory: pytest.TempPathFactory, short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UUID]:
-    with _durable(short_folder / "durable") as cluster:
-        database.upgrade(cluster.url())
-        monkeypatch.setenv("MAOS_DATABASE_URL", cluster.url())
-        monkeypatch.setenv("MAOS_HOME", str(tmp_path_factory.mktemp("maos")))
-        ensure_demo_organization()
-        with system_session() as session:
-            found = find_organization("demo", session=session)
-        assert found is not None
-        yield found.id
-
-
-@contextmanager
-def _durable(folder: Path) -> Iterator[Cluster]:
-    cluster = Cluster.at(folder)
+def org(short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[UUID]:
+    cluster = Cluster.at(short_folder / "durable")
     cluster.start()
-    try:
-        import psycopg
+    database.upgrade(cluster.url())
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        amounts = ", ".join(f"{name}_usd numeric(18, 8)" for name in ("limit", "reserved", "spent"))
+        connection.execute(f"CREATE TABLE naive_budget ({amounts})")
+        connection.execute("INSERT INTO naive_budget VALUES (1000000, 0, 0)")
+        connection.execute("GRANT ALL ON naive_budget TO maos_app")
+    monkeypatch.setenv("MAOS_DATABASE_URL", cluster.url())
+    monkeypatch.setenv("MAOS_HOME", str(tmp_path))
+    ensure_demo_organization()
+    with system_session() as session:
+        found = find_organization("demo", session=session)
+    assert found is not None
+    yield found.id
+    maos_session._engine.cache_clear()
+    cluster.destroy()
 
-        with psycopg.connect(cluster.url(), autocommit=True) as connection:
-            connection.execute("CREATE TABLE naive_budgets (limit_usd numeric(18, 8), reserved_usd numeric(18, 8), spent_usd numeric(18, 8))")
-        yield cluster
-    finally:
-        cluster.destroy()
+
+@pytest.mark.timeout(600)
+def test_what_a_budget_lets_through(org: UUID) -> None:
+    naive = _calls_made(_OneRow(), org)
+    budget = add_budget(org, "1000000")
+    ours = _calls_made(_Shares(), org)
+
+    print(f"\n{_PROCESSES * _THREADS} writers, one budget, {_SECONDS:g} s each:")
+    print(f"  one row:   {naive / _SECONDS:7.0f} calls a second")
+    print(f"  in shares: {ours / _SECONDS:7.0f} calls a second, {ours / naive:.1f} times as many")
+    assert standing(budget).reserved == 0
+    assert standing(budget).spent == ours * _COST
+
+
+@pytest.mark.timeout(600)
+def test_a_budget_in_shares_is_used_to_the_last_call_and_no_further(org: UUID) -> None:
+    # Spent in the last fifth of the time or never: the end is where shares run dry.
+    budget = add_budget(org, "10.03")
+    made = _calls_made(_Shares(), org)
+
+    print(f"\na budget of 10.03 USD and calls of {_COST} USD that could cost {_CEILING}: {made} calls, then none")
+    assert standing(budget).reserved == 0
+    assert standing(budget).spent == made * _COST
+    assert 0 <= standing(budget).left < _CEILING + _THREADS * _PROCESSES * (_CEILING - _COST)

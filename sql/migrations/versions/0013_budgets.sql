@@ -39,6 +39,12 @@ CREATE TABLE budget_shares (
 -- Each is written with every call: room for its next versions beside it, so that no index is written with it.
 ) WITH (fillfactor = 40);
 
+-- An approval may ask for more of a budget.
+ALTER TABLE agent_pending_actions
+    DROP CONSTRAINT agent_pending_actions_kind_check,
+    ADD CONSTRAINT agent_pending_actions_kind_check
+        CHECK (kind IN ('action', 'in_doubt', 'needs_decision', 'budget'));
+
 -- In which budgets money, tokens and calls were set aside: exactly these get them back.
 ALTER TABLE usage_entries ADD COLUMN holds jsonb CHECK (kind = 'reserve' OR holds IS NULL);
 
