@@ -28,6 +28,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
+    "budgets": ("console.budgets:budgets", "Set, show and top up what an organisation may spend."),
+    "usage": ("console.usage:usage", "Show what was used and paid, by team, agent, engine, day and more."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }

@@ -49,6 +49,24 @@ class BudgetUnit(StrEnum):
         return f"{amount.normalize():f} USD" if self is BudgetUnit.USD else f"{amount:,.0f} {self.value}"
 
 
+class BudgetKey(BaseModel):
+    """Which budget: an organisation has one of each."""
+
+    model_config = ConfigDict(frozen=True)
+
+    scope: BudgetScope
+    owner: str = Field(description="Name of the team or agent, id of the organisation or run.")
+    unit: BudgetUnit
+    period: BudgetPeriod
+
+    @property
+    def in_words(self) -> str:
+        """Which it is, for a sentence."""
+        whose = "" if self.scope is BudgetScope.ORG else f" {self.owner}"
+        when = "in total" if self.period is BudgetPeriod.TOTAL else f"a {self.period.value}"
+        return f"{self.unit.value} of the {self.scope.value}{whose} {when}"
+
+
 class Amounts(BaseModel):
     """What a call, or what a step has left to do, takes of each unit."""
 
@@ -137,6 +155,11 @@ def checked_thresholds(percents: Sequence[int]) -> tuple[int, ...]:
         if not 1 <= percent <= 100:
             raise BadInput("notice-at", f"{percent}", "a percentage from 1 to 100")
     return tuple(sorted(set(percents)))
+
+
+def passed_thresholds(thresholds: Sequence[int], *, limit: Decimal, spent: Decimal) -> tuple[int, ...]:
+    """Return the thresholds, in percent of the limit, that what is spent has reached."""
+    return tuple(percent for percent in thresholds if spent > 0 and spent * 100 >= limit * percent)
 
 
 def checked_zone(name: str) -> ZoneInfo:

@@ -136,7 +136,8 @@ def _used(invocation: AgentInvocation) -> Amounts:
         + invocation.cache_read_tokens
         + invocation.cache_write_tokens
     )
-    return Amounts(usd=invocation.cost_usd, tokens=tokens, calls=1 if invocation.cost_usd else 0)
+    # A call at a price of nothing is one too.
+    return Amounts(usd=invocation.cost_usd, tokens=tokens, calls=1 if invocation.cost_usd or tokens else 0)
 
 
 def correct(call: PastCall, amount: Decimal, price_list: str, *, session: Session) -> None:
