@@ -142,9 +142,11 @@ def _check_key(key: BudgetKey, limit: Decimal, org_id: UUID, *, session: Session
         raise BadInput("period", key.period, f"{BudgetPeriod.TOTAL}: a run has one budget of a unit")
     if runs.find_run(UUID(key.owner), session=session) is None:
         raise BadInput("name", key.owner, "a run of the organisation")
-    most = rule_book(org_id).rules.limits.cost_usd
-    if key.unit is BudgetUnit.USD and most is not None and limit > most:
-        raise BadInput("amount", f"{limit:f}", f"at most {most:f} USD for a run, as the rules say")
+    limits = rule_book(org_id).rules.limits
+    most = {BudgetUnit.USD: limits.cost_usd, BudgetUnit.CALLS: limits.calls}.get(key.unit)
+    if most is not None and limit > most:
+        allowed = key.unit.in_words(Decimal(most))
+        raise BadInput("amount", f"{limit:f}", f"at most {allowed} for a run, as the rules say")
 
 
 def _event(event: str, person: str, summary: str) -> AuditEvent:

@@ -15,7 +15,7 @@ from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
 from maos.rules import RuleBook
-from maos.rules_check import cap_under, held_to
+from maos.rules_check import calls_under, cap_under, held_to
 from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
@@ -92,7 +92,9 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
             reason = f"retry of run {opening.retry.parent.id}"
             reuse_outcomes(opening.retry, run, session=session)
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
-        caps = RunCaps(usd=row.budget_cap_usd, tokens=request.token_cap, calls=request.call_cap)
+        caps = RunCaps(
+            usd=row.budget_cap_usd, tokens=request.token_cap, calls=calls_under(book.rules, request.call_cap)
+        )
         budgets.add_run_caps(run_id, caps, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(

@@ -88,10 +88,9 @@ def _is_about(asked: Approval, shortage: Shortage, run: Run) -> bool:
 
 def _most(run: Run, shortage: Shortage) -> Decimal | None:
     """Return by how much the rules let the budget be raised at most; None: by anything."""
-    limit = rule_book(run.org_id).rules.limits.cost_usd
-    if limit is None or shortage.scope is not BudgetScope.RUN or shortage.hold.unit is not BudgetUnit.USD:
-        return None
-    return limit - shortage.limit
+    limits = rule_book(run.org_id).rules.limits
+    limit = {BudgetUnit.USD: limits.cost_usd, BudgetUnit.CALLS: limits.calls}.get(shortage.hold.unit)
+    return None if limit is None or shortage.scope is not BudgetScope.RUN else limit - shortage.limit
 
 
 @outlasting

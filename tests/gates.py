@@ -58,6 +58,12 @@ def pending() -> list[Approval]:
         return [approval_of(row) for row, _ in found]
 
 
+def refuse_top_up() -> None:
+    """Wait until the one run asks for more of a budget, and refuse it."""
+    wait_for(pending, 120)
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="it has cost enough")
+
+
 def answer_form(run_id: UUID, **form: object) -> None:
     """Submit the Resume form, as the Prefect UI does."""
 
@@ -73,4 +79,4 @@ def answer_form(run_id: UUID, **form: object) -> None:
                 return False
         return answer.status.value == "ACCEPT"
 
-    wait_for(submit)
+    wait_for(submit, 120)

@@ -128,7 +128,7 @@ class Beside:
 
     def end(self) -> State[Any]:
         """Wait for the end."""
-        self._thread.join(60)
+        self._thread.join(180)
         assert self.state is not None, "the run did not end"
         return self.state
 

@@ -176,6 +176,8 @@ def _abandon(run_id: UUID) -> None:
 
 
 _CALLERS, _CALLS = 100, 10
+# A pool of connections is waited for by the clock, which a busy machine does not keep.
+_CONNECTED = threading.BoundedSemaphore(20)
 
 
 class _Killed(Exception):
@@ -258,7 +260,7 @@ def _caller(org_id: UUID, run_id: UUID, *, seed: int) -> int:
 def _one_call(org_id: UUID, run_id: UUID, step: str, ceiling: Decimal, chance: random.Random) -> None:
     fate = chance.random()
     row = invocation(org_id, run_id, f"{ceiling}", step)
-    with org_session(org_id) as session:
+    with _CONNECTED, org_session(org_id) as session:
         session.add(row)
         session.flush()
         budgets.reserve(row, team="design", session=session)
@@ -267,7 +269,7 @@ def _one_call(org_id: UUID, run_id: UUID, step: str, ceiling: Decimal, chance: r
     if fate < 0.25:
         # Whoever takes the run up will find it running.
         return
-    with org_session(org_id) as session:
+    with _CONNECTED, org_session(org_id) as session:
         failed = fate < 0.45
         row.status, row.error_kind = ("failed", "overloaded") if failed else ("completed", None)
         row.output = None if failed else {}

@@ -23,6 +23,7 @@ from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows
 from tests.gemini_server import GeminiServer
 from tests.plans import AT_ONCE, Bench, step
 
+_PATIENCE_SECONDS = 180
 KEY = "gateway.canary+9b1c"
 # What an image of the local server costs, and what one could cost.
 COST = Decimal("0.067446")
@@ -31,7 +32,7 @@ CEILING = (Decimal(len("Paint.\n\nA lighthouse") + 2048) / 2 + MAX_OUTPUT_TOKENS
 
 @pytest.fixture
 def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> Iterator[GeminiServer]:  # noqa: ARG001
-    GeminiImageEngine(timeout_seconds=10).save("default", overwrite=True)
+    GeminiImageEngine(timeout_seconds=120).save("default", overwrite=True)
     with GeminiServer(key=KEY) as running:
         monkeypatch.setenv("MAOS_GEMINI_API_KEY", KEY)
         monkeypatch.setenv("MAOS_GEMINI_BASE_URL", running.url)
@@ -60,7 +61,7 @@ def _image(name: str, *after: str, **fields: object) -> PlanStep:
 
 def _asked() -> str:
     """Wait for the question, and return what it shows."""
-    (question,) = wait_for(pending)
+    (question,) = wait_for(pending, _PATIENCE_SECONDS)
     assert question.kind is ApprovalKind.BUDGET
     return question.preview
 
@@ -155,7 +156,7 @@ def test_a_top_up_that_was_changed_after_it_was_approved_raises_nothing(bench: B
     rows('UPDATE agent_pending_actions SET payload = payload || \'{"top_up": "1000"}\' RETURNING id')
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
     # It is void: the run asks anew, for what is needed.
-    wait_for(lambda: rows("SELECT 1 FROM agent_pending_actions WHERE status = 'cancelled'"))
+    wait_for(lambda: rows("SELECT 1 FROM agent_pending_actions WHERE status = 'cancelled'"), _PATIENCE_SECONDS)
     shown = _asked()
 
     assert "1000" not in shown
