@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench-executor bench-limits
+.PHONY: help setup demo test check chaos bench-executor bench-limits bench-budgets
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,6 +15,7 @@ help:
 	@echo "make chaos  kill runs at 200 places and write docs/reliability.md; about half an hour"
 	@echo "make bench-executor  measure what the executor adds to the work of steps; about three minutes"
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
+	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)
@@ -54,3 +55,6 @@ bench-executor: setup
 bench-limits: export PREFECT_LOGGING_LEVEL := WARNING
 bench-limits: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/engine_limits.py
+
+bench-budgets: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/budgets.py
