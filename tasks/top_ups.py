@@ -67,6 +67,8 @@ def ask_for_top_up(run: Run, error: BudgetExceeded) -> bool:
 def _shortage_of(run: Run, error: BudgetExceeded) -> Shortage:
     hold = Hold.model_validate_json(error.hold)
     with run_session(run) as session:
+        # A period that begins with a refusal has not begun: that went with the refused call's transaction.
+        budget_shares.lock(Counter(UUID(hold.budget), hold.period, run.org_id), session=session)
         now = standing_of(UUID(hold.budget), hold.period, session=session)
     return Shortage(
         step_id=error.step_id,

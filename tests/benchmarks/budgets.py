@@ -2,13 +2,14 @@
 
 The naive way keeps one row for the budget and locks it until the commit, as most would write it. Both ways write the
 same invocations and entries through the same sessions, from 32 writers in four processes, on a PostgreSQL that flushes
-every commit to its disk, as in production.
+every commit to its disk, as in production: once beside it, and once as far away as another machine is.
 """
 
 import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from decimal import Decimal
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
@@ -17,7 +18,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from sqlmodel import Session
 
 from deployments.embedded.postgres import Cluster
@@ -33,6 +34,8 @@ from tests.rows import add_run, invocation
 
 _PROCESSES, _THREADS = 4, 8
 _SECONDS, _START_SECONDS = 10.0, 120.0
+# What a statement takes to another machine and back.
+_DISTANCES_MS = (0.0, 1.0)
 _CEILING, _COST = Decimal("0.05"), Decimal("0.02")
 
 
@@ -86,28 +89,41 @@ def _call(way: _Way, org_id: UUID, run_id: UUID, number: int) -> bool:
     return True
 
 
-def _write(way: _Way, org_id: UUID, run_ids: Sequence[UUID], start: Barrier, made: "Queue[int]") -> None:
+@dataclass(frozen=True)
+class _Work:
+    """What eight of the writers do."""
+
+    way: _Way
+    org_id: UUID
+    run_ids: Sequence[UUID]
+    distance_ms: float
+
+
+def _write(work: _Work, start: Barrier, made: "Queue[int]") -> None:
     """Be eight of the writers, from a common start."""
+    if work.distance_ms:
+        event.listen(Engine, "before_cursor_execute", lambda *_: time.sleep(work.distance_ms / 1000))
+        event.listen(Engine, "commit", lambda *_: time.sleep(work.distance_ms / 1000))
     start.wait(_START_SECONDS)
     began = time.monotonic()
 
     def calls_of(run_id: UUID) -> int:
         number = 0
-        while time.monotonic() < began + _SECONDS and _call(way, org_id, run_id, number):
+        while time.monotonic() < began + _SECONDS and _call(work.way, work.org_id, run_id, number):
             number += 1
         return number
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        made.put(sum(pool.map(calls_of, run_ids)))
+        made.put(sum(pool.map(calls_of, work.run_ids)))
 
 
-def _calls_made(way: _Way, org_id: UUID) -> int:
+def _calls_made(way: _Way, org_id: UUID, distance_ms: float = 0.0) -> int:
     run_ids = [add_run(org_id) for _ in range(_PROCESSES * _THREADS)]
     context = multiprocessing.get_context("spawn")
     made: Queue[int] = context.Queue()
     start = context.Barrier(_PROCESSES)
     writers = [
-        context.Process(target=_write, args=(way, org_id, run_ids[first::_PROCESSES], start, made))
+        context.Process(target=_write, args=(_Work(way, org_id, run_ids[first::_PROCESSES], distance_ms), start, made))
         for first in range(_PROCESSES)
     ]
     for writer in writers:
@@ -140,12 +156,13 @@ def org(short_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.timeout(600)
-def test_what_a_budget_lets_through(org: UUID) -> None:
-    naive = _calls_made(_OneRow(), org)
+@pytest.mark.parametrize("distance_ms", _DISTANCES_MS)
+def test_what_a_budget_lets_through(org: UUID, distance_ms: float) -> None:
+    naive = max(1, _calls_made(_OneRow(), org, distance_ms))
     budget = add_budget(org, "1000000")
-    ours = _calls_made(_Shares(), org)
+    ours = _calls_made(_Shares(), org, distance_ms)
 
-    print(f"\n{_PROCESSES * _THREADS} writers, one budget, {_SECONDS:g} s each:")
+    print(f"\n{_PROCESSES * _THREADS} writers, one budget, {distance_ms:g} ms away, {_SECONDS:g} s each:")
     print(f"  one row:   {naive / _SECONDS:7.0f} calls a second")
     print(f"  in shares: {ours / _SECONDS:7.0f} calls a second, {ours / naive:.1f} times as many")
     assert standing(budget).reserved == 0
@@ -154,11 +171,17 @@ def test_what_a_budget_lets_through(org: UUID) -> None:
 
 @pytest.mark.timeout(600)
 def test_a_budget_in_shares_is_used_to_the_last_call_and_no_further(org: UUID) -> None:
-    # Spent in the last fifth of the time or never: the end is where shares run dry.
-    budget = add_budget(org, "10.03")
-    made = _calls_made(_Shares(), org)
+    budget, way = add_budget(org, "3.03"), _Shares()
+    made = _calls_made(way, org)
+    # A writer ends when its call does not fit beside those under way: the rest is for one alone.
+    run_id, alone = add_run(org), 0
+    while _call(way, org, run_id, alone):
+        alone += 1
+    now = standing(budget)
 
-    print(f"\na budget of 10.03 USD and calls of {_COST} USD that could cost {_CEILING}: {made} calls, then none")
-    assert standing(budget).reserved == 0
-    assert standing(budget).spent == made * _COST
-    assert 0 <= standing(budget).left < _CEILING + _THREADS * _PROCESSES * (_CEILING - _COST)
+    print(
+        f"\n3.03 USD, calls of {_COST} USD that could cost {_CEILING}: {made + alone} calls, {now.left:f} USD are left"
+    )
+    assert now.reserved == 0
+    assert now.spent == (made + alone) * _COST
+    assert 0 <= now.left < _CEILING

@@ -8,16 +8,10 @@ from uuid import UUID
 import pytest
 
 from blocks.gemini_image import GeminiImageEngine
-from maos.approvals import ApprovalKind, Decision, DecisionPath, DecisionRequest
+from maos.approvals import ApprovalKind
 from maos.budgets import BudgetScope, BudgetUnit
-from maos.errors import DecisionRefused
 from maos.images import MAX_OUTPUT_TOKENS
 from maos.plans import PlanStep
-from sql.approvals import find_approval
-from sql.session import org_session
-from tasks.approvals import decide
-from tasks.ledger import find_run
-from tasks.top_ups import carry_out
 from tests.budgets import add_budget, standing
 from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.gemini_server import GeminiServer
@@ -115,54 +109,12 @@ def test_a_budget_that_others_share_is_topped_up_by_an_owner_alone(
     server.will_draw()
     beside = bench.run_beside(team="design")
     shown = _asked()
-    (question,) = pending()
 
     assert "the budget of the team design" in shown
     assert "| left | 0 calls |" in shown
-    with pytest.raises(DecisionRefused, match="owner"):
-        decide(
-            question.id,
-            DecisionRequest(decision=Decision.APPROVE, reviewer=REVIEWER, via=DecisionPath.COMMAND_LINE),
-        )
     answer_form(only_run_id(), decision="approve", reviewer=OWNER)
     assert beside.end().is_completed()
     assert (standing(team).limit, standing(team).spent, standing(team).reserved) == (1, 1, 0)
-
-
-def test_the_money_is_raised_once_however_often_it_is_carried_out(bench: Bench, server: GeminiServer) -> None:
-    bench.plan(_image("one"))
-    server.will_draw()
-    beside = bench.run_beside(cost_cap_usd="0.01")
-    _asked()
-    (question,) = pending()
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
-    assert beside.end().is_completed()
-    run = find_run(only_run_id())
-    assert run is not None
-    ((before,),) = rows("SELECT limit_amount FROM budget_standings")
-    with org_session(run.org_id) as session:
-        consumed = find_approval(question.id, session=session)
-    assert consumed is not None
-    carry_out(run, consumed)
-
-    assert rows("SELECT limit_amount FROM budget_standings") == [(before,)]
-    assert rows("SELECT count(*) FROM agent_action_audit_log WHERE event = 'budget.topped_up'") == [(1,)]
-
-
-def test_a_top_up_that_was_changed_after_it_was_approved_raises_nothing(bench: Bench) -> None:
-    bench.plan(_image("one"))
-    beside = bench.run_beside(cost_cap_usd="0.01")
-    _asked()
-    rows('UPDATE agent_pending_actions SET payload = payload || \'{"top_up": "1000"}\' RETURNING id')
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
-    # It is void: the run asks anew, for what is needed.
-    wait_for(lambda: rows("SELECT 1 FROM agent_pending_actions WHERE status = 'cancelled'"), _PATIENCE_SECONDS)
-    shown = _asked()
-
-    assert "1000" not in shown
-    assert rows("SELECT limit_amount FROM budget_standings") == [(Decimal("0.01"),)]
-    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="no")
-    assert beside.end().is_failed()
 
 
 def test_steps_side_by_side_wait_for_what_their_neighbours_give_back_before_anybody_is_asked(
