@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos bench-executor bench-limits bench-budgets
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,9 +13,13 @@ help:
 	@echo "make test   run every check and every test"
 	@echo "make check  run the checks alone: ruff, mypy"
 	@echo "make chaos  kill runs at 200 places and write docs/reliability.md; about half an hour"
+	@echo "make prove-approvals  race people and timers for approvals 2,000 times; about ten minutes"
 	@echo "make bench-executor  measure what the executor adds to the work of steps; about three minutes"
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
+	@echo "make bench-audit  measure how fast a chain of AUDIT_ROWS (200000) is verified and exported; about a minute"
+	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
+	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)
@@ -37,8 +41,10 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# One more than there are processors: the process with the end-to-end tests waits for their stack most of the time.
+test: PROCESSES ?= $(shell getconf _NPROCESSORS_ONLN)
 test: check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 FIGURES := $(CURDIR)/.venv/reliability.json
 chaos: export RELIABILITY_FIGURES := $(FIGURES)
@@ -47,6 +53,10 @@ chaos: setup
 	rm -f $(FIGURES)
 	$(BIN)/pytest tests/unit/test_frontier_properties.py tests/integration/test_chaos.py tests/end_to_end/test_durability.py
 	$(BIN)/python -m tests.reliability docs/reliability.md
+
+prove-approvals: export MAOS_PROVE_APPROVALS := 1
+prove-approvals: setup
+	$(BIN)/pytest --timeout=3600 tests/integration/test_decision_races.py
 
 bench-executor: export PREFECT_LOGGING_LEVEL := WARNING
 bench-executor: setup
@@ -58,3 +68,13 @@ bench-limits: setup
 
 bench-budgets: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/budgets.py
+
+bench-audit: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/audit.py
+
+bench-approvals: export PREFECT_LOGGING_LEVEL := WARNING
+bench-approvals: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/approvals.py
+
+bench-expiry: setup
+	$(BIN)/pytest --capture=no --quiet tests/benchmarks/expiry.py

@@ -8,6 +8,15 @@ from blocks.claude_command import ClaudeCommand
 from blocks.dataset_downloads import DatasetDownloads
 from blocks.gemini_image import GeminiImageEngine
 from blocks.mail_server import MailServer
+from blocks.signed_webhook import SignedWebhook
 from blocks.webhooks import Webhooks
 
-__all__ = ["ClaudeCommand", "ClaudeEngine", "DatasetDownloads", "GeminiImageEngine", "MailServer", "Webhooks"]
+__all__ = [
+    "ClaudeCommand",
+    "ClaudeEngine",
+    "DatasetDownloads",
+    "GeminiImageEngine",
+    "MailServer",
+    "SignedWebhook",
+    "Webhooks",
+]

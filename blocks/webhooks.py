@@ -41,17 +41,26 @@ status = webhooks.post("https://example.com/hook", b"{}", key="run-1", timeout_s
         default=65_536, ge=0, description="How much of an answer is read, in bytes; the rest is dropped."
     )
 
-    def post(self, url: str, body: bytes, *, key: str, timeout_seconds: float) -> int:
+    def post(
+        self,
+        url: str,
+        body: bytes,
+        *,
+        key: str,
+        timeout_seconds: float,
+        signature: Mapping[str, str] | None = None,
+    ) -> int:
         """Deliver a JSON body once and return the status it is accepted with.
 
         Args:
             key: sent as `Idempotency-Key`, by which a receiver knows a repetition.
+            signature: headers by which a receiver knows who calls.
 
         Raises:
             EngineFailure: INTERRUPTED and TIMED_OUT mean that it may have been delivered; every other kind, that it
                 was not.
         """
-        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key, **(signature or {})}
         seconds = min(timeout_seconds, self.timeout_seconds)
         with Cutoff(seconds) as cutoff:
             call = _Call(cutoff)

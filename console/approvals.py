@@ -1,26 +1,50 @@
-"""`maos approvals`: list, show and decide what waits for a person."""
+"""`maos approvals`: what waits for a person, the most urgent first; the commands that show and decide are beside it."""
 
-from uuid import UUID
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import click
+from rich.table import Table
+from rich.text import Text
 
+from console.approval_view import show
+from console.bulk import bulk
+from console.decisions import approve, edit, reject, request_changes, respond
+from console.expiry import expire
 from console.ids import approval_id_of
 from console.organisations import org_id_of
-from console.output import console, print_json, print_rows, table_of
-from console.prefect_api import resume
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
-from maos.errors import BadInput, DecisionRefused, StackError
+from console.output import RISK_COLOURS, console, print_json
+from maos.countdown import is_urgent, time_left
+from maos.risk import RiskLevel
 from maos.statuses import ApprovalStatus
-from sql.approvals import approval_row, find_approval, list_approvals
+from maos.visible import visible
+from maos.votes import progress_in_numbers
+from sql.approval_queue import Listed, QueueFilter, list_approvals
 from sql.session import system_session
-from tasks.approvals import decide
-from tasks.ledger import find_run
-from tasks.reconciliation import reconcile_run
+from sql.tables import utc_now
+from sql.votes import votes_on
+from tasks.entrypoints import ENTRYPOINTS
 
-_LIST = ("id", "org", "run_id", "step_id", "kind", "risk", "status", "initiator_id", "started_at", "expires_at")
-_FACTS = ("id", "run_id", "step_id", "title", "risk", "cost_ceiling_usd", "initiator_id", "status", "expires_at")
-_DECIDED = ("choice", "decided_by", "decided_via", "decided_at", "identity_verified", "note", "digest")
-_NOTE_LIMIT = 2000
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_COLUMNS = ("id", "org", "run", "step", "action", "risk", "asked by", "decided by", "so far", "decide")
+_NEVER_WRAPPED = frozenset({"id", "run", "risk", "so far", "decide"})
+
+
+class Duration(click.ParamType[timedelta, Any]):
+    """A time span as people write it: 30m, 2h, 1d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """Return the span."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(\d{1,4})\s*([mhd])", str(value).strip().lower())
+        if found is None:
+            self.fail(f"{value!r} is no time span; allowed: a number with m, h or d, such as 2h", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 @click.group()
@@ -28,8 +52,16 @@ def approvals() -> None:
     """List, show and decide what waits for a person."""
 
 
+for command in (show, expire, approve, reject, edit, respond, request_changes, bulk):
+    approvals.add_command(command)
+
+
 @approvals.command("list")
 @click.option("--org", help="Only this organisation's.")
+@click.option("--team", help="Only of runs of this team.")
+@click.option("--risk", type=click.Choice([risk.value for risk in RiskLevel]), help="Only of this risk.")
+@click.option("--entrypoint", help="Only of runs of this entrypoint.")
+@click.option("--expiring-within", type=Duration(), metavar="SPAN", help="Only what expires so soon: 30m, 2h, 1d.")
 @click.option(
     "--status",
     type=click.Choice([status.value for status in ApprovalStatus] + ["all"]),
@@ -38,140 +70,90 @@ def approvals() -> None:
     help="Only in this status.",
 )
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="At most this many.")
+@click.option("--after", metavar="ID", help="The last one of the page before.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(org: str | None, status: str, limit: int, as_json: bool) -> None:
-    """List approvals, the oldest first.
+def list_(
+    org: str | None,
+    team: str | None,
+    risk: str | None,
+    entrypoint: str | None,
+    expiring_within: timedelta | None,
+    status: str,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """List what waits: the riskiest first, then the oldest. What is decided is listed the newest first.
 
     \b
     Examples:
       maos approvals list
-      maos approvals list --org demo --status all --json
+      maos approvals list --org demo --risk high --expiring-within 2h
+      maos approvals list --status all --json
     """
-    wanted = None if status == "all" else ApprovalStatus(status)
-    with system_session() as session:
-        found = list_approvals(org_id=org_id_of(org), status=wanted, limit=limit, session=session)
-        rows = [{"org": slug, **row.model_dump()} for row, slug in found]
-    print_rows(rows, as_json=as_json, columns=_LIST, title="approvals")
-
-
-@approvals.command()
-@click.argument("approval")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(approval: str, as_json: bool) -> None:
-    """Show what would happen, in the words of the form; the id may be shortened.
-
-    \b
-    Example:
-      maos approvals show 3f2a
-    """
-    from rich.markdown import Markdown
-
-    with system_session() as session:
-        row = approval_row(approval_id_of(approval), session=session).model_dump()
-    if as_json:
-        print_json(row)
-        return
-    facts = [{"": name, " ": row[name]} for name in (*_FACTS, *_DECIDED)]
-    console().print(table_of(facts, columns=("", " ")))
-    console().print(Markdown(row["preview"]))
-
-
-@approvals.command()
-@click.argument("approval")
-@click.option("--as", "reviewer", required=True, metavar="EMAIL", help="Who decides.")
-@click.option("--code", help="One-time code of the reviewer, where one is enrolled.")
-@click.option("--note", help="Kept with the decision.")
-@click.option("--choice", help="Where the approval offers choices: which.")
-def approve(approval: str, reviewer: str, code: str | None, note: str | None, choice: str | None) -> None:
-    """Approve an action; its run goes on.
-
-    \b
-    Examples:
-      maos approvals approve 3f2a --as reviewer@demo.example
-      maos approvals approve 3f2a --as reviewer@demo.example --choice again
-    """
-    _decide(approval, Decision.APPROVE, reviewer=reviewer, code=code, note=note, choice=choice)
-
-
-@approvals.command()
-@click.argument("approval")
-@click.option("--as", "reviewer", required=True, metavar="EMAIL", help="Who decides.")
-@click.option("--code", help="One-time code of the reviewer, where one is enrolled.")
-@click.option("--note", required=True, help="Why; kept with the decision.")
-def reject(approval: str, reviewer: str, code: str | None, note: str) -> None:
-    """Reject an action; its run ends as its plan says.
-
-    \b
-    Example:
-      maos approvals reject 3f2a --as reviewer@demo.example --note "the title is wrong"
-    """
-    _decide(approval, Decision.REJECT, reviewer=reviewer, code=code, note=note)
-
-
-def _decide(
-    text: str,
-    decision: Decision,
-    *,
-    reviewer: str,
-    code: str | None,
-    note: str | None,
-    choice: str | None = None,
-) -> None:
-    if note and len(note) > _NOTE_LIMIT:
-        raise BadInput("--note", f"{len(note)} characters", f"at most {_NOTE_LIMIT}")
-    request = DecisionRequest(
-        decision=decision,
-        reviewer=reviewer.strip().lower(),
-        note=note,
-        code=code,
-        choice=choice,
-        via=DecisionPath.COMMAND_LINE,
+    wanted = QueueFilter(
+        org_id=org_id_of(org),
+        status=None if status == "all" else ApprovalStatus(status),
+        risk=RiskLevel(risk) if risk else None,
+        team=team,
+        entrypoint=_entrypoint(entrypoint),
+        expiring_within=expiring_within,
     )
-    decided = decide_and_resume(approval_id_of(text), request)
-    click.echo(f"{decided.step_id}: {decided.status.value} by {decided.decided_by}; the run goes on")
+    _print(wanted, after=after, limit=limit, as_json=as_json)
 
 
-def decide_and_resume(approval_id: UUID, request: DecisionRequest) -> Approval:
-    """Decide in the ledger, then wake the run.
-
-    Raises:
-        DecisionRefused: when the decision is not accepted.
-        StackError: when it was, but the run did not wake.
-    """
-    _mend_run_of(approval_id)
-    try:
-        decided = decide(approval_id, request)
-    except DecisionRefused:
-        _wake_if_decided_before(approval_id, request.reviewer)
-        raise
-    if not _resume(decided, request.reviewer):
-        reason = f"{decided.run_id} did not wake yet; the decision stands, give it again to wake the run"
-        raise StackError("run", reason)
-    return decided
+def _entrypoint(text: str | None) -> str | None:
+    name = text.replace("-", "_") if text else None
+    if name is not None and name not in ENTRYPOINTS:
+        raise click.BadParameter(f"{text!r}; allowed: {', '.join(ENTRYPOINTS)}", param_hint="--entrypoint")
+    return name
 
 
-def _mend_run_of(approval_id: UUID) -> None:
-    # A run that is cancelled while it is suspended has no process that could tell its ledger.
+def _print(wanted: QueueFilter, *, after: str | None, limit: int, as_json: bool) -> None:
+    last = approval_id_of(after) if after else None
     with system_session() as session:
-        approval = find_approval(approval_id, session=session)
-    run = find_run(approval.run_id) if approval else None
-    if run and not run.status.ended:
-        reconcile_run(run)
+        found = list_approvals(wanted, after=last, limit=limit, session=session)
+        votes = votes_on([each.row.id for each in found], session=session)
+    progress = [progress_in_numbers(each.approval, votes[each.row.id]) for each in found]
+    if as_json:
+        print_json([_as_json(each, so_far) for each, so_far in zip(found, progress, strict=True)])
+    elif not found:
+        click.echo("approvals: none")
+    else:
+        console().print(_table(found, progress, now=utc_now()))
+        if len(found) == limit:
+            click.echo(f"There may be more: --after {str(found[-1].row.id)[:8]}")
 
 
-def _wake_if_decided_before(approval_id: UUID, reviewer: str) -> None:
-    # Whoever decided may have died before waking the run: repeating the command mends that.
-    with system_session() as session:
-        approval = find_approval(approval_id, session=session)
-    if approval and approval.decided_by == reviewer:
-        _resume(approval, reviewer)
+def _as_json(each: Listed, so_far: str) -> dict[str, object]:
+    more = {"org": each.org, "entrypoint": each.entrypoint, "deciders": each.approval.policy.in_words}
+    return {**more, "progress": so_far, **each.row.model_dump()}
 
 
-def _resume(approval: Approval, reviewer: str) -> bool:
-    return resume(approval.run_id, reviewer, picked_up=lambda: _is_consumed(approval.id))
+def _table(found: Sequence[Listed], progress: Sequence[str], *, now: datetime) -> Table:
+    table = Table(title="approvals", title_justify="left", title_style="bold")
+    for column in _COLUMNS:
+        table.add_column(column, no_wrap=column in _NEVER_WRAPPED)
+    for each, so_far in zip(found, progress, strict=True):
+        approval = each.approval
+        cells = (
+            str(approval.id)[:8],
+            each.org,
+            str(approval.run_id or "")[:8],
+            approval.step_id,
+            approval.action,
+            Text(approval.risk.value, style=RISK_COLOURS[approval.risk]),
+            approval.initiator,
+            approval.policy.in_words,
+            so_far,
+            _when(each, now=now),
+        )
+        table.add_row(*(cell if isinstance(cell, Text) else Text(visible(cell)) for cell in cells))
+    return table
 
 
-def _is_consumed(approval_id: UUID) -> bool:
-    with system_session() as session:
-        now = find_approval(approval_id, session=session)
-    return now is not None and now.consumed_at is not None
+def _when(each: Listed, *, now: datetime) -> Text:
+    if each.row.status != ApprovalStatus.PENDING:
+        return Text(each.row.status)
+    until = each.row.expires_at
+    return Text(time_left(until, now=now), style="bold red" if is_urgent(until, now=now) else "")

@@ -2,23 +2,26 @@
 
 import time
 from pathlib import Path
+from uuid import UUID
 
 import click
 
-from console.approvals import decide_and_resume
+from console.decisions import decide_and_resume
 from console.follow import COLUMNS, Sight, attempt_row, follow, look
 from console.output import console, print_rows, table_of
-from console.prefect_api import run_page, start_run
+from console.prefect_api import start_run
 from console.run import checked_request, read_request
 from maos.actions import JsonObject
-from maos.approvals import Decision, DecisionPath, DecisionRequest
+from maos.approvals import Decision, DecisionPath
+from maos.decisions import DecisionRequest
 from maos.runs import Run
 from maos.settings import load_settings
 from maos.statuses import RunStatus
-from sql.audit import audit_of_run
+from sql.audit_rows import audit_of_run
 from sql.runs import run_row
 from sql.session import system_session
 from tasks.entrypoints import ENTRYPOINTS
+from tasks.pages import run_page
 
 _REVIEWER = "reviewer@demo.example"
 _ENTRYPOINT = "generate_report"
@@ -39,7 +42,7 @@ def run_example(*, decide: bool) -> bool:
     click.echo(f"\nRun {run_id}: {request.title}\n{run_page(run_id)}\n")
     sight = follow(run_id)
     while sight.pending:
-        _say_how_to_decide(sight)
+        _say_how_to_decide(run_id, sight)
         if decide:
             _approve(sight)
         else:
@@ -48,10 +51,10 @@ def run_example(*, decide: bool) -> bool:
     return sight.run is not None and _show_end(sight.run, sight)
 
 
-def _say_how_to_decide(sight: Sight) -> None:
+def _say_how_to_decide(run_id: UUID, sight: Sight) -> None:
     for approval in sight.pending:
         click.echo(f"\n{approval.title} It waits for a person: no process is held meanwhile.")
-        click.echo(f"  in the Prefect UI, button Resume: {run_page(approval.run_id)}")
+        click.echo(f"  in the Prefect UI, button Resume: {run_page(run_id)}")
         click.echo(f"  on the command line: maos approvals approve {str(approval.id)[:8]} --as {_REVIEWER}\n")
 
 

@@ -118,3 +118,6 @@ def _print_end(sight: Sight) -> None:
         console().print(f"The run did not begin: {message}", markup=False)
         return
     console().print(f"Run {sight.run.id}: {sight.run.status.value}", markup=False)
+    for approval in sight.pending:
+        asked = f"{approval.step_id} waits for a person: maos approvals show {str(approval.id)[:8]}"
+        console().print(asked, markup=False, highlight=False)

@@ -8,6 +8,7 @@ from sqlmodel import Session
 
 from maos.errors import BadInput
 from sql.approvals import approval_ids_like
+from sql.exemptions import exemption_ids_like
 from sql.runs import run_ids_like
 from sql.session import system_session
 
@@ -30,6 +31,15 @@ def approval_id_of(text: str) -> UUID:
         BadInput: when it names none, or more than one.
     """
     return _id_of("approval", text, lambda prefix, session: approval_ids_like(prefix, session=session))
+
+
+def exemption_id_of(text: str) -> UUID:
+    """Return the id of the exemption that the text names.
+
+    Raises:
+        BadInput: when it names none, or more than one.
+    """
+    return _id_of("exemption", text, lambda prefix, session: exemption_ids_like(prefix, session=session))
 
 
 def _id_of(kind: str, text: str, find: Callable[[str, Session], Sequence[UUID]]) -> UUID:

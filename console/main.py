@@ -6,7 +6,7 @@ from importlib import import_module
 import click
 
 from console.prefect_environment import point_prefect_at_server
-from maos.errors import BadInput, MaosError, PlanRefused, RulesRefused
+from maos.errors import BadInput, MaosError, PlanRefused, PolicyRefused, RulesRefused
 from tasks.logs import guard
 from tasks.secrecy import keeper
 
@@ -24,8 +24,13 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("console.runs:runs", "List and show runs."),
     "actions": ("console.actions:actions", "List and show the actions that plans may name."),
     "approvals": ("console.approvals:approvals", "List, show and decide what waits for a person."),
-    "audit": ("console.audit:audit", "List and verify the audit log."),
+    "notices": ("console.notices:notices", "Say who is told of approvals, and how; list what was told."),
+    "learning": ("console.learning:learning", "Show what decisions teach; propose, withdraw and roll back."),
+    "reviewers": ("console.reviewers:reviewers", "Give people one-time codes, list and revoke them."),
+    "audit": ("console.audit:audit", "List, show, verify and export the audit log."),
+    "evidence": ("console.evidence:evidence", "Write the evidence of a run into one file; verify such a file."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
+    "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "budgets": ("console.budgets:budgets", "Set, show and top up what an organisation may spend."),
@@ -84,7 +89,7 @@ def main() -> None:
         sys.exit(_BAD_INPUT)
     except click.ClickException as error:
         _complain(error.format_message(), _BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
-    except (BadInput, PlanRefused, RulesRefused) as error:
+    except (BadInput, PlanRefused, PolicyRefused, RulesRefused) as error:
         if debug:
             raise
         _complain(str(error), _BAD_INPUT)

@@ -1,6 +1,7 @@
 """Printing rows: as a table for people, as JSON for programs."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,8 @@ from decimal import Decimal
 import click
 from rich.console import Console
 from rich.table import Table
+
+from maos.visible import visible
 
 _COLOURS = {
     "completed": "green",
@@ -18,9 +21,13 @@ _COLOURS = {
     "pending": "yellow",
     "running": "cyan",
     "executing": "cyan",
+    "runs": "green",
+    "waits": "yellow",
     "high": "dark_orange",
     "critical": "red",
 }
+
+RISK_COLOURS = {"low": "green", "medium": "yellow", "high": "dark_orange", "critical": "bold red"}
 
 _WIDTH_OF_FILES = 200
 # A cut id or address cannot be used for the next command.
@@ -60,6 +67,11 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=_WIDTH_OF_FILES)
 
 
+def at_terminal() -> bool:
+    """Say whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
 def print_rows(rows: Sequence[Row], *, as_json: bool, columns: Sequence[str], title: str = "") -> None:
     """Print rows: all their columns as JSON, or some of them as a table."""
     if as_json:
@@ -86,7 +98,7 @@ def table_of(rows: Iterable[Row], *, columns: Sequence[str], title: str = "") ->
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    text = _plain(value) if not isinstance(value, datetime) else f"{value:%Y-%m-%d %H:%M:%S}"
+    text = visible(_plain(value)) if not isinstance(value, datetime) else f"{value:%Y-%m-%d %H:%M:%S}"
     colour = _COLOURS.get(text)
     # Brackets of a value must not be read as markup.
     escaped = text.replace("[", r"\[")

@@ -11,7 +11,7 @@ from console.output import console, print_json, table_of
 from console.prefect_api import require_server
 from console.run import checked_plan, name_of, read_request, request_options
 from maos.actions import Actions
-from maos.autonomy import AutonomyLevel, stricter
+from maos.autonomy import stricter
 from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.plan_graph import mermaid_of, svg_of
@@ -19,18 +19,20 @@ from maos.plan_view import Asking, PlanRow, dollars, plan_rows, total_ceiling
 from maos.plans import Plan
 from maos.requests import RunRequest
 from maos.rules_check import cap_under
-from sql.organizations import find_organization
-from sql.session import system_session
 from tasks.admission import admit
 from tasks.catalogue import actions
 from tasks.ceilings import planned_ceilings
 from tasks.engines import engines_without_key
 from tasks.entrypoints import ENTRYPOINTS
 from tasks.pictures import png_of
+from tasks.policies import policy_book
 from tasks.rules import rule_book
 
 _STDOUT = "-"
-_COLUMNS = ("step", "phase", "agent", "engine", "action", "risk", "after", "approvers", "ceiling_usd")
+_COLUMNS = (
+    *("step", "phase", "agent", "engine", "action", "risk", "after"),
+    *("approvers", "approvals", "expires_after", "ceiling_usd"),
+)
 
 
 @click.command()
@@ -82,7 +84,7 @@ def _write(file: Path, picture: bytes) -> None:
 
 
 def _print(made: Plan, request: RunRequest, *, org_id: UUID, as_json: bool) -> None:
-    asking = _asking_of(request)
+    asking = _asking_of(request, org_id)
     without_key = engines_without_key(made)
     rehearsal = bool(without_key)
     ceilings = planned_ceilings(made, org_id=org_id, rehearsal=rehearsal)
@@ -106,20 +108,18 @@ def _keyless(engines: Sequence[EngineType]) -> str:
 
 
 def _cells(row: PlanRow) -> Mapping[str, object]:
-    return {**row.model_dump(mode="json"), "after": ", ".join(row.after), "ceiling_usd": dollars(row.ceiling_usd)}
+    told = {"risk": row.risk_in_words, "after": ", ".join(row.after), "ceiling_usd": dollars(row.ceiling_usd)}
+    return {**row.model_dump(mode="json"), "approvals": row.approvals or "", **told}
 
 
-def _asking_of(request: RunRequest) -> Asking:
-    with system_session() as session:
-        org = find_organization(request.org, session=session)
-    if org is None:
-        raise BadInput("org", request.org, "an organisation that exists")
-    level = AutonomyLevel(org.autonomy)
+def _asking_of(request: RunRequest, org_id: UUID) -> Asking:
+    policies = policy_book(org_id)
+    level = policies.policy.level_of(request.team)
     return Asking(
         autonomy=stricter(request.autonomy or level, level),
-        read_only_exempt=org.read_only_exempt,
         initiator=request.initiator,
-        rules=rule_book(org.id).rules,
+        rules=rule_book(org_id).rules,
+        policies=policies,
     )
 
 

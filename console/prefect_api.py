@@ -65,12 +65,6 @@ def state_of(run_id: UUID) -> State[Any] | None:
         raise StackError("Prefect server", f"it does not answer: {error}") from error
 
 
-def run_page(run_id: UUID) -> str:
-    """Return the address of the run in the Prefect UI."""
-    api = load_settings().prefect_api_url or ""
-    return f"{api.removesuffix('/').removesuffix('/api')}/runs/flow-run/{run_id}"
-
-
 def resume(run_id: UUID, person: str, *, picked_up: Callable[[], bool]) -> bool:
     """Wake a run that was decided on in the ledger; return False when it did not wake in time.
 

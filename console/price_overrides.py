@@ -7,15 +7,15 @@ from uuid import UUID, uuid4
 import click
 
 from blocks.claude import MODELS
-from console.organisations import org_id_of
+from console.organisations import known_org_id
 from console.output import Row
+from console.times import DATE
 from maos.errors import BadInput
 from maos.images import IMAGE_MODEL
 from maos.plan_view import dollars
 from maos.price_overrides import PriceOverride, checked_markup, checked_model, checked_rates, checked_start
 from tasks.tariffs import overrides_of, set_override
 
-DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 OVERRIDES = ("id", "model", "markup_percent", "rates", "effective_from", "set_by", "set_at")
 _NO_MARKUP = "0"
 
@@ -56,7 +56,7 @@ def set_(org: str, model: str, markup: str | None, rates: Sequence[str], start: 
         set_by=person.strip().lower(),
         set_at=now,
     )
-    set_override(override, org_id=_org_id(org))
+    set_override(override, org_id=known_org_id(org))
     click.echo(f"override {override.id}: {override.model} for {org}, from {override.effective_from:%Y-%m-%d %H:%M} UTC")
 
 
@@ -75,13 +75,6 @@ def override_rows(org_id: UUID) -> list[Row]:
         }
         for override in overrides_of(org_id)
     ]
-
-
-def _org_id(slug: str) -> UUID:
-    org_id = org_id_of(slug)
-    if org_id is None:
-        raise BadInput("org", slug, "the slug of an organisation that exists")
-    return org_id
 
 
 def _pairs(rates: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ import click
 from blocks.claude import MODELS
 from console.organisations import org_id_of
 from console.output import Row, print_json, print_rows
-from console.price_overrides import DATE, OVERRIDES, model_of, override_rows, set_
+from console.price_overrides import OVERRIDES, model_of, override_rows, set_
+from console.times import DATE
 from maos.corrections import Finding, Recosted
 from maos.errors import BadInput, UnpricedModel
 from maos.images import IMAGE_MODEL

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import click
 
-from console.organisations import org_id_of
+from console.organisations import known_org_id
 from console.output import print_json, print_rows
 from console.rules_files import read_document
 from console.rules_rehearsal import rehearse
@@ -54,7 +54,7 @@ def check(file: Path, org: str | None, as_json: bool) -> None:
         before, after = project_rules().rules, check_project_rules(text)
     else:
         check_organization_rules(text)
-        book = rule_book(_id_of(org))
+        book = rule_book(known_org_id(org))
         before, after = book.rules, book_with(text, version=book.organization_version + 1).rules
     _print_changes(before, after, as_json=as_json, title=f"{file} is accepted; it would change")
 
@@ -69,7 +69,7 @@ def show(org: str, as_json: bool) -> None:
     Example:
       maos rules show --org demo
     """
-    book = rule_book(_id_of(org))
+    book = rule_book(known_org_id(org))
     facts = facts_of(book.rules)
     if as_json:
         print_json({**book.model_dump(exclude={"rules"}), "org": org, "rules": facts})
@@ -90,7 +90,7 @@ def set_(file: Path, org: str, person: str) -> None:
     Example:
       maos rules set rules.md --org demo --as owner@demo.example
     """
-    version, new = store_rules(_id_of(org), read_document(file), person=person.strip().lower())
+    version, new = store_rules(known_org_id(org), read_document(file), person=person.strip().lower())
     words = f"version {version} stored by {person.strip().lower()}" if new else f"unchanged; version {version} holds"
     click.echo(f"rules of {org}: {words}")
 
@@ -109,7 +109,7 @@ def diff(file: Path | None, org: str, first: int | None, second: int | None, as_
       maos rules diff rules.md --org demo
       maos rules diff --org demo --from 1 --to 2
     """
-    org_id = _id_of(org)
+    org_id = known_org_id(org)
     if (file is None) == (second is None):
         raise BadInput("FILE", str(file or ""), "either a file, or --to with the number of a stored version")
     before = rule_book(org_id) if first is None else _book_of_version(org_id, first, "--from")
@@ -118,13 +118,6 @@ def diff(file: Path | None, org: str, first: int | None, second: int | None, as_
     else:
         after = book_with(read_document(file), version=before.organization_version + 1)
     _print_changes(before.rules, after.rules, as_json=as_json, title="changes")
-
-
-def _id_of(org: str) -> UUID:
-    org_id = org_id_of(org)
-    if org_id is None:
-        raise BadInput("org", "", "the slug of an organisation that exists")
-    return org_id
 
 
 def _book_of_version(org_id: UUID, version: int, option: str) -> RuleBook:

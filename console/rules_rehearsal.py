@@ -5,17 +5,15 @@ from pathlib import Path
 
 import click
 
-from console.organisations import org_id_of
+from console.organisations import known_org_id
 from console.output import console, print_json, print_rows, table_of
 from console.rules_files import read_document
 from maos.autonomy import AutonomyLevel
-from maos.errors import BadInput
 from maos.rules import Rules
 from maos.rules_rehearsal import Proposal, Rehearsal, rehearsed
-from sql.organizations import find_organization
-from sql.session import system_session
 from tasks.catalogue import actions
 from tasks.past_actions import past_actions_of
+from tasks.policies import policy_book
 from tasks.rules import book_with, check_organization_rules, rule_book
 
 _ACTIONS = ("action", "alone", "waits", "refused", "asked_then", "by_plan", "spent_usd", "at_most_usd")
@@ -38,15 +36,11 @@ def rehearse(org: str, file: Path | None, autonomy: str | None, days: int, as_js
       maos rules rehearse --org demo --rules rules.md
       maos rules rehearse --org demo --autonomy autonomous --days 7 --json
     """
-    org_id = org_id_of(org)
-    with system_session() as session:
-        row = find_organization(org, session=session)
-    if org_id is None or row is None:
-        raise BadInput("org", org, "the slug of an organisation that exists")
+    org_id = known_org_id(org)
     proposal = Proposal(
         rules=_proposed(file) if file else rule_book(org_id).rules,
         autonomy=AutonomyLevel(autonomy) if autonomy else None,
-        read_only_exempt=row.read_only_exempt,
+        policies=policy_book(org_id),
     )
     past, reviewers = past_actions_of(org_id, datetime.now(UTC) - timedelta(days=days))
     found = rehearsed(past, proposal, actions(), reviewers=reviewers, days=days)

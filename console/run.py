@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from console.datasets import with_stored_dataset
 from console.follow import ended_well, follow
 from console.output import print_json
-from console.prefect_api import run_page, start_run
+from console.prefect_api import start_run
 from maos.errors import BadInput
 from maos.plan_check import check_plan
 from maos.plans import Plan
@@ -21,6 +21,7 @@ from maos.rules_check import held_to
 from tasks.admission import admit
 from tasks.catalogue import actions
 from tasks.entrypoints import ENTRYPOINTS, Entrypoint, plan_of
+from tasks.pages import run_page
 from tasks.rules import rule_book
 from tasks.runs import retry_of
 

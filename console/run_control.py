@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from console.follow import ended_well, follow
 from console.ids import run_id_of
 from console.output import console, print_json
-from console.prefect_api import require_server, resume, run_page, start_run
+from console.prefect_api import require_server, resume, start_run
 from maos.errors import BadInput
 from maos.plan_check import check_plan
 from maos.requests import RetryOf, RunRequest
@@ -21,6 +21,7 @@ from tasks.catalogue import actions
 from tasks.entrypoints import ENTRYPOINTS
 from tasks.holds import hold_run, release_run
 from tasks.ledger import find_run
+from tasks.pages import run_page
 from tasks.retries import plan_retry
 from tasks.rules import rule_book
 

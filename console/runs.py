@@ -8,7 +8,6 @@ from console.follow import COLUMNS, attempt_row
 from console.ids import run_id_of
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
-from console.prefect_api import run_page
 from console.run_control import cancel, hold, release, retry
 from maos.statuses import RunStatus
 from sql.approvals import approvals_of_run
@@ -17,6 +16,7 @@ from sql.invocations import list_invocations
 from sql.plan_revisions import revisions_of_run
 from sql.runs import RunFilter, list_runs, run_row
 from sql.session import system_session
+from tasks.pages import run_page
 
 _LIST = ("id", "org", "entrypoint", "title", "status", "started_at", "completed_at")
 _FACTS = (

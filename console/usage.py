@@ -3,14 +3,14 @@
 import csv
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from console.organisations import org_id_of
 from console.output import Row, console, print_json, print_rows
-from console.price_overrides import DATE
+from console.times import DATE, utc
 from maos.errors import BadInput
 from maos.usage_view import UsageDimension, UsageRow, bars_of, total_of, usage_chart
 from sql.session import system_session
@@ -59,7 +59,7 @@ def usage(
     if as_json and as_csv:
         raise BadInput("--csv", "with --json", "one of the two")
     dimensions = tuple(dict.fromkeys(map(UsageDimension, by)))
-    which = UsageFilter(org_id=org_id_of(org), since=_utc(since), until=_utc(until))
+    which = UsageFilter(org_id=org_id_of(org), since=utc(since), until=utc(until))
     with system_session() as session:
         rows = usage_by(dimensions, which, session=session)
     title = f"usage of {org or 'all organisations'} by {', '.join(dimensions)}"
@@ -116,7 +116,3 @@ def _draw_here(rows: Sequence[UsageRow], dimensions: Sequence[UsageDimension], t
 def _row(row: UsageRow) -> Row:
     counts = {name: getattr(row, name) for name in _COUNTS}
     return {**{dimension.value: value for dimension, value in row.keys.items()}, **counts, "usd": f"{row.usd:f}"}
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time else None

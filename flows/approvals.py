@@ -1,20 +1,23 @@
 """The gate: the only place where a run waits for a person."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
 from prefect import get_run_logger, pause_flow_run, suspend_flow_run
-from prefect.input import RunInput
 from prefect.runtime import deployment
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest, approvals_as_markdown, hold_as_markdown
+from flows.forms import ApprovalForm, FormDecision, requests_of
+from maos.approval_view import approvals_as_markdown, hold_as_markdown
+from maos.approvals import Approval
 from maos.errors import BadInput, DecisionRefused
 from maos.runs import GateKind, Run
-from tasks.approvals import close_gate_round, decide
+from tasks.approvals import decide, identify_for
+from tasks.gates import close_gate_round
 from tasks.holds import release_run
-from tasks.ledger import reread, survey
+from tasks.ledger import reread, survey, votes_of
+from tasks.notice_delivery import announce
 from tasks.runs import pause_run, wake_run
 
 # Prefect's own time-out is only a backstop: ours is checked first, and records who and why.
@@ -22,55 +25,18 @@ _BACKSTOP = timedelta(days=1)
 _LONGEST_HOLD = timedelta(days=365)
 
 
-class FormDecision(StrEnum):
-    """What the form may say; the last is what the command line sends after it decided in the ledger."""
-
-    APPROVE = "approve"
-    REJECT = "reject"
-    RECORDED = "already recorded"
-
-
-class FormChoice(StrEnum):
-    """What is chosen by approving an action that offers choices."""
-
-    NONE = "none"
-    AGAIN = "again"
-    DONE = "done"
-    PINNED = "pinned"
-    REBUILD = "rebuild"
-
-
-class ActionDecision(BaseModel):
-    """The decision of one action, where it differs from the others."""
-
-    step: str = Field(description="The step, as shown above.")
-    decision: Decision
-    choice: FormChoice = FormChoice.NONE
-
-
-class ApprovalForm(RunInput):
-    """What a reviewer answers; untrusted until `decide` accepts it."""
-
-    decision: FormDecision = Field(description="Applies to every action above. Rejecting takes a note.")
-    reviewer: str = Field(description="Your email address.")
-    note: str = Field(default="", max_length=2000, description="Why; kept with the decision.")
-    choice: FormChoice = Field(
-        default=FormChoice.NONE, description="Only where an action above offers choices: which, when you approve."
-    )
-    other_decisions: list[ActionDecision] = Field(
-        default_factory=list, description="Only where several actions are shown and some are decided differently."
-    )
-
-
 def wait_for_decisions(run: Run, waiting: tuple[Approval, ...]) -> Run:
     """Wait until somebody answers, hand the answer to `decide`, and return the run as it stands then.
 
     A deployed run suspends: its process ends here, and a new one comes by again from the flow's first line.
     """
-    pause_run(run, GateKind.APPROVALS)
-    last = max(approval.expires_at for approval in waiting)
-    shown = approvals_as_markdown(waiting, refusal=run.gate_refusal)
-    return _go_on(run, _submit(_ask(run, shown, last - datetime.now(UTC) + _BACKSTOP), waiting))
+    pause_run(run, GateKind.APPROVALS, waiting)
+    announce(run)
+    run = reread(run.id, run.org_id, run.epoch)
+    # The last stage of each, should every stage be escalated, has its end by then.
+    last = max(approval.expires_at + approval.longest_rest for approval in waiting)
+    shown = approvals_as_markdown(waiting, refusal=run.gate_refusal, votes=votes_of(run, waiting))
+    return _go_on(run, _submit(_ask(run, shown, last - datetime.now(UTC) + _BACKSTOP), run, waiting))
 
 
 def wait_while_held(run: Run) -> Run:
@@ -111,36 +77,30 @@ def _ask(run: Run, description: str, lasting: timedelta) -> ApprovalForm | None:
     return pause_flow_run(wait_for_input=form, key=key, timeout=timeout, poll_interval=1)
 
 
-def _submit(answer: ApprovalForm | None, waiting: tuple[Approval, ...]) -> str | None:
+def _submit(answer: ApprovalForm | None, run: Run, waiting: Sequence[Approval]) -> str | None:
+    """Hand an answer to `decide`, for each action that its form has shown; return what was refused."""
     if answer is None or answer.decision is FormDecision.RECORDED:
         return None
+    shown = {each.id: run.gate_shown[str(each.id)] for each in waiting if str(each.id) in run.gate_shown}
+    try:
+        requests = requests_of(answer, [each for each in waiting if each.id in shown], seen=shown)
+        identity = identify_for(requests, org_id=run.org_id) if requests else None
+    except DecisionRefused as refused:
+        return str(refused)
     refusals = []
-    for approval in waiting:
+    for approval_id, request in requests.items():
         try:
-            decide(approval.id, _request(answer, approval))
+            decide(approval_id, request, identity=identity)
         except DecisionRefused as refused:
             get_run_logger().warning("a decision was refused: %s", refused)
             refusals.append(str(refused))
     return "; ".join(refusals) or None
 
 
-def _request(answer: ApprovalForm, approval: Approval) -> DecisionRequest:
-    other = next((each for each in answer.other_decisions if each.step == approval.step_id), None)
-    choice = other.choice if other else answer.choice
-    return DecisionRequest(
-        decision=other.decision if other else Decision(answer.decision.value),
-        reviewer=answer.reviewer.strip().lower(),
-        note=answer.note or None,
-        # One form for all: a choice that is meant for another action is not held against this one.
-        choice=choice.value if choice is not FormChoice.NONE and approval.choices else None,
-        via=DecisionPath.FORM,
-    )
-
-
 def _release(run: Run, answer: ApprovalForm | None) -> str | None:
     if answer is None or answer.decision is FormDecision.RECORDED:
         return None
-    if answer.decision is FormDecision.REJECT:
+    if answer.decision is not FormDecision.APPROVE:
         return "the run stays held; to end it, cancel it"
     try:
         release_run(run, answer.reviewer.strip().lower())

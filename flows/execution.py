@@ -1,5 +1,6 @@
 """The one executor of plans, called by every entrypoint in its own flow run."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from prefect.states import Cancelled, Completed
 
 from flows.approvals import read_answer, wait_for_decisions, wait_while_held
 from flows.drifts import settle_drift
+from flows.plan_approvals import settle_plan
 from flows.top_ups import OutOfBudget
 from maos.errors import (
     ApprovalInvalid,
@@ -22,25 +24,30 @@ from maos.errors import (
     RunFailed,
     StackError,
 )
-from maos.frontier import Move, next_move
+from maos.frontier import Move, may_wait, next_move
 from maos.plan_looks import looks_of
 from maos.plans import PlanStep
+from maos.policy import Policy
 from maos.requests import RunRequest
+from maos.rules import Rules
 from maos.rules_check import overdue, tightened_actions
 from maos.runs import Ledger, Run, RunResult
 from maos.statuses import RunStatus
 from tasks.admission import admit
-from tasks.approvals import open_gate, void_approval
 from tasks.artifacts import label_run, show_costs
 from tasks.catalogue import actions
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import plan_of
 from tasks.failures import settle_failure
+from tasks.gates import open_gate, void_approval
 from tasks.leases import holding, leave
 from tasks.ledger import find_run, reread, survey, take_up
 from tasks.logs import guard
+from tasks.notice_delivery import announce
 from tasks.options import retry_options
+from tasks.payloads import is_guarded_by_now
 from tasks.plan_artifacts import PlanPicture, show_plan
+from tasks.policies import policy_book
 from tasks.rules import rule_book
 from tasks.runs import Opening, close_run, open_run, result_of_completed, retry_of, skip_steps, wake_run
 from tasks.secrecy import discreet
@@ -77,10 +84,13 @@ def _conduct(entrypoint: str, request: RunRequest) -> End:
     with holding(run):
         if known is None:
             label_run(run)
-            show_plan(run, rule_book(run.org_id).rules)
-            return execute_plan(run)
-        run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
-        run, refusal = settle_drift(run)
+            show_plan(run, rule_book(run.org_id).rules, policy_book(run.org_id))
+        else:
+            run = read_answer(run) if run.status is RunStatus.PAUSED else wake_run(run)
+            run, refusal = settle_drift(run)
+            if refusal:
+                return _end(run, refusal)
+        run, refusal = settle_plan(run)
         return _end(run, refusal) if refusal else execute_plan(run)
 
 
@@ -97,37 +107,56 @@ def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
     picture, short = PlanPicture(run), OutOfBudget()
-    rules = rule_book(run.org_id).rules
+    rules, policy = _ground(run)
     while True:
         run, ledger = survey(run)
         specs, late = tightened_actions(actions(), rules), overdue(rules, run, datetime.now(UTC))
         waiting = short.steps(run, ledger, busy=flights.keys())
         move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late, short=waiting)
+        move = _asking_first(run, ledger, move, policy)
         if move.end:
             picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
         if move.skip:
             skip_steps(run, dict(move.skip))
             continue
-        _open_gates(run, move)
+        _open_gates(run, move.open_gates)
         for step in move.start:
             flights[step.id] = _start(run, step, ledger)
         picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=bool(move.hold or move.wait_for))
         if move.hold or move.wait_for:
             run = wait_while_held(run) if move.hold else wait_for_decisions(run, move.wait_for)
-            rules = rule_book(run.org_id).rules
+            rules, policy = _ground(run)
         elif flights and not move.open_gates and _land_one(run, flights, short):
-            # A step needs another approval than it has: its rules are others than those read here.
-            rules = rule_book(run.org_id).rules
+            # A step needs another approval than it has: its rules or its policy are others than those read here.
+            rules, policy = _ground(run)
 
 
-def _open_gates(run: Run, move: Move) -> None:
-    for step in move.open_gates:
+def _ground(run: Run) -> tuple[Rules, Policy]:
+    return rule_book(run.org_id).rules, policy_book(run.org_id).policy
+
+
+def _asking_first(run: Run, ledger: Ledger, move: Move, policy: Policy) -> Move:
+    """Have a person asked, instead of starting it, about a step that its final parameters make too risky."""
+    specs = actions()
+    raised = [
+        step
+        for step in move.start
+        if may_wait(run, ledger, step, specs.get(step.action), policy) and is_guarded_by_now(run, step.id)
+    ]
+    start = tuple(step for step in move.start if step not in raised)
+    return move.model_copy(update={"start": start, "open_gates": (*move.open_gates, *raised)}) if raised else move
+
+
+def _open_gates(run: Run, steps: Sequence[PlanStep]) -> None:
+    for step in steps:
         try:
             open_gate(run, step.id)
         except (InputMismatch, EngineFailure, PolicyViolation) as error:
             # What nobody can be shown, nobody can approve.
             settle_failure(run, step.id, error)
+    if steps:
+        announce(run)
 
 
 def _start(run: Run, step: PlanStep, ledger: Ledger) -> Flight:
@@ -158,6 +187,8 @@ def _land_one(run: Run, flights: dict[str, Flight], short: OutOfBudget) -> bool:
         raise error
     if isinstance(error, ApprovalInvalid):
         void_approval(run, step_id)
+        # Asked at once: nothing else would keep it from being started again and again.
+        _open_gates(run, [run.plan.step(step_id)])
         return True
     if isinstance(error, BudgetExceeded) and short.note(run, step_id, error, busy=flights.keys()):
         return False

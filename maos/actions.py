@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from maos.effects import Effect
 from maos.engines import EngineType
@@ -11,6 +11,15 @@ from maos.risk import RiskLevel
 
 # A JSON object as it stands in a table or crosses an engine's border; each reader validates it into its own model.
 JsonObject = dict[str, Any]
+
+
+class AmountField(BaseModel):
+    """Where an action's parameters say how much money it moves."""
+
+    model_config = ConfigDict(frozen=True)
+
+    amount: str = Field(description="The parameter with the amount.")
+    currency: str = Field(description="The parameter with its currency.")
 
 
 class ActionSpec(BaseModel):
@@ -30,8 +39,16 @@ class ActionSpec(BaseModel):
     read_only: bool = Field(default=False, description="Whether the action changes nothing outside the run.")
     always_asks: bool = Field(default=False, description="Whether a person decides, whatever the autonomy.")
     effect: Effect | None = Field(default=None, description="What it does to the world outside, if anything.")
+    amount: AmountField | None = Field(default=None, description="The money it moves, if any; it can raise its risk.")
     proposes_steps: bool = Field(default=False, description="Whether its outcome may add steps to the plan.")
     timeout_seconds: float = Field(default=600.0, gt=0, description="Longest that one try may take, by default.")
+
+    @model_validator(mode="after")
+    def _names_its_parameters(self) -> "ActionSpec":
+        named = {self.amount.amount, self.amount.currency} if self.amount else set()
+        if unknown := named - self.parameters.model_fields.keys():
+            raise ValueError(f"amount names no parameter: {', '.join(sorted(unknown))}")
+        return self
 
 
 class ArtifactRef(BaseModel):

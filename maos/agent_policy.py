@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pydantic import ValidationError
+
 from maos.actions import Actions, ActionSpec, JsonObject
 from maos.agent_team import Member
 from maos.autonomy import AutonomyLevel, stricter
 from maos.engines import EngineType
 from maos.errors import PlanRefused
-from maos.frontier import is_guarded
+from maos.frontier import is_guarded, level_in
+from maos.policy import Policy
+from maos.risk_facts import risk_of
 from maos.runs import Run
 
 
@@ -29,8 +33,10 @@ class Judgement:
     reason: str = ""
 
 
-def judge(run: Run, caller: Member, action: str, actions: Actions) -> Judgement:
-    """Say what becomes of a call of an action, by risk, autonomy and what the caller may use.
+def judge(
+    run: Run, caller: Member, action: str, actions: Actions, *, arguments: JsonObject, policy: Policy
+) -> Judgement:
+    """Say what becomes of a call of an action, by its risk with these arguments, autonomy and what the caller may use.
 
     Whatever asks a person, does something to the world, reads other outcomes or adds steps becomes a step of the
     plan: the executor then does what it does for every step.
@@ -39,9 +45,18 @@ def judge(run: Run, caller: Member, action: str, actions: Actions) -> Judgement:
     if spec is None or spec.engine is not EngineType.INTERNAL_SERVICE or action not in caller.tools:
         known = ", ".join(sorted(caller.tools)) or "none"
         return Judgement(Ruling.REFUSE, f"{action!r} is no action that you may use; yours are: {known}")
-    if is_guarded(run, spec, caller.autonomy) or _is_a_steps_affair(spec):
+    level, risk = level_in(run, policy, caller.autonomy), risk_of(spec, _completed(arguments, spec), policy)
+    if is_guarded(run, spec, level, risk=risk) or _is_a_steps_affair(spec):
         return Judgement(Ruling.STEP)
     return Judgement(Ruling.RUN)
+
+
+def _completed(arguments: JsonObject, spec: ActionSpec) -> JsonObject:
+    """Return a call's arguments as they would be carried out; what does not fit is refused there."""
+    try:
+        return spec.parameters.model_validate(arguments).model_dump(mode="json")
+    except ValidationError:
+        return arguments
 
 
 def _is_a_steps_affair(spec: ActionSpec) -> bool:

@@ -1,14 +1,23 @@
 """The hash chain of the audit log: each row's hash covers the row and the hash before it."""
 
-from datetime import UTC, datetime
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from maos.canonical import digest_of
+from maos.canonical import plain
+from maos.errors import FailureKind
 from maos.risk import RiskLevel
 
 GENESIS_HASH = "0" * 64
+_VERSION = 2
+
+# A row as it is hashed: flat, and without its own hash.
+Document = Mapping[str, str | int | None]
 
 
 class AuditEvent(BaseModel):
@@ -28,6 +37,12 @@ class AuditEvent(BaseModel):
     digest: str | None = None
     success: bool = True
     summary: str
+    # Which rules and which policy of approvals it was judged by.
+    rules_version: str | None = None
+    policy_version: int | None = None
+    error: FailureKind | None = None
+    # Of what it reports, as it stands in its own table: see `maos.bound_facts`.
+    result_digest: str | None = None
 
 
 class AuditLink(AuditEvent):
@@ -37,12 +52,83 @@ class AuditLink(AuditEvent):
     sequence: int
     recorded_at: datetime
     previous_hash: str
+    # None: the hash is that of the first releases, over the whole row at once.
+    chain_version: Literal[2] | None = None
+
+
+# What the first releases hashed, set or not. What came later is hashed where it is set: rows of before keep their hash.
+FIRST_COLUMNS = (
+    *("event", "actor", "run_id", "step_id", "action", "risk", "was_automatic", "approval_id", "digest", "success"),
+    *("summary", "org_id", "sequence", "recorded_at", "previous_hash"),
+)
+_LATER_COLUMNS = ("rules_version", "policy_version", "error", "result_digest", "chain_version")
+COLUMNS = (*FIRST_COLUMNS, *_LATER_COLUMNS)
+
+
+def next_link(
+    event: AuditEvent, *, org_id: UUID, sequence: int, recorded_at: datetime, previous_hash: str
+) -> AuditLink:
+    """Return an event in its place, under the present version of the chain."""
+    return AuditLink(
+        **event.model_dump(),
+        org_id=org_id,
+        sequence=sequence,
+        recorded_at=recorded_at,
+        previous_hash=previous_hash,
+        chain_version=_VERSION,
+    )
+
+
+def document_of(link: AuditLink) -> Document:
+    """Return a link as it is hashed."""
+    return trimmed({name: plain(getattr(link, name)) for name in COLUMNS})
+
+
+def trimmed(columns: Document) -> Document:
+    """Return a row's columns without those of later releases that it does not set."""
+    return {name: value for name, value in columns.items() if value is not None or name not in _LATER_COLUMNS}
 
 
 def link_hash(link: AuditLink) -> str:
-    """Return the hash of a link: SHA-256 over the canonical JSON of all its fields, times in UTC."""
-    utc = link.model_copy(update={"recorded_at": link.recorded_at.astimezone(UTC)})
-    return digest_of(utc.model_dump(mode="json", include=set(AuditLink.model_fields)))
+    """Return the hash of a link."""
+    return document_hash(document_of(link))
+
+
+def document_hash(document: Document) -> str:
+    """Return the hash of a row: of the digest of what it says, and of the hash before it.
+
+    Two steps, so that a row's place can be shown to somebody who must not read it.
+    """
+    if document.get("chain_version") != _VERSION:
+        return _sha256(flat_json(document))
+    return linked_hash(content_digest(document), str(document["previous_hash"]))
+
+
+def content_digest(document: Document) -> str:
+    """Return the digest of everything a row says but the hash before it."""
+    return _sha256(flat_json({name: value for name, value in document.items() if name != "previous_hash"}))
+
+
+def linked_hash(content: str, previous_hash: str) -> str:
+    """Return the hash of a row whose content's digest alone is known."""
+    return _sha256(f'{{"content":"{content}","previous_hash":"{previous_hash}"}}')
+
+
+def flat_json(document: Document) -> str:
+    """Return a row as canonical JSON: the same as `canonical_json`, several times faster for what holds no others."""
+    return "{" + ",".join([f'"{name}":{_scalar(document[name])}' for name in sorted(document)]) + "}"
+
+
+def _scalar(value: str | int | None) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str):
+        return json.encoder.encode_basestring(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class ChainFault(BaseModel):
@@ -55,22 +141,27 @@ class ChainFault(BaseModel):
 
 
 class ChainReader:
-    """Checks links in order, one at a time, so that a chain of any length takes constant memory."""
+    """Checks rows in order, one at a time, so that a chain of any length takes constant memory.
 
-    def __init__(self) -> None:
-        self.sequence = 0
-        self.row_hash = GENESIS_HASH
+    Args:
+        sequence: that of the row before the first one; 0 at a chain's beginning.
+        row_hash: the hash that the first row builds on.
+    """
 
-    def read(self, link: AuditLink, row_hash: str) -> ChainFault | None:
-        """Take the next link; return what is wrong with it, or None."""
-        expected = self.sequence + 1
-        if link.sequence != expected:
-            return ChainFault(sequence=expected, reason=f"row {expected} is missing; row {link.sequence} follows")
-        if link.previous_hash != self.row_hash:
+    def __init__(self, *, sequence: int = 0, row_hash: str = GENESIS_HASH) -> None:
+        self.sequence = sequence
+        self.row_hash = row_hash
+
+    def read(self, document: Document, row_hash: object) -> ChainFault | None:
+        """Take the next row; return what is wrong with it, or None."""
+        expected, found = self.sequence + 1, document.get("sequence")
+        if found != expected:
+            return ChainFault(sequence=expected, reason=f"row {expected} is missing; row {found} follows")
+        if document.get("previous_hash") != self.row_hash:
             return ChainFault(sequence=expected, reason="the row does not follow the one before it")
-        if link_hash(link) != row_hash:
+        if document_hash(document) != row_hash:
             return ChainFault(sequence=expected, reason="the row was changed after it was written")
-        self.sequence, self.row_hash = link.sequence, row_hash
+        self.sequence, self.row_hash = expected, row_hash
         return None
 
     def end(self, *, sequence: int, row_hash: str) -> ChainFault | None:

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 
 
 def canonical_json(value: object) -> str:
@@ -17,6 +19,17 @@ def canonical_json(value: object) -> str:
 def digest_of(value: object) -> str:
     """Return the SHA-256 of the canonical form, in hexadecimal."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def plain(value: object) -> str | int | None:
+    """Return a column's value as it stands in what is hashed: times in UTC, money without trailing zeros."""
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return str(value)
 
 
 def _whole(value: object) -> object:

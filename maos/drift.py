@@ -4,7 +4,7 @@ from collections.abc import Set
 
 from pydantic import BaseModel, ConfigDict
 
-from maos.approvals import as_code
+from maos.approval_view import as_code
 from maos.plans import Plan, PlanStep
 
 

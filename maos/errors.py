@@ -5,9 +5,11 @@ MaosError
 ├── PolicyViolation        a rule says no; never retried
 │   ├── PlanRefused        every fault of a plan at once
 │   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
+│   ├── PolicyRefused      a document of a policy cannot be read or accepted; every fault at once
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
+├── IdentityRefused        somebody is not shown to be who they say
 ├── ApprovalInvalid        what was approved is not what would run; opens a new gate
 ├── BudgetExceeded         a reservation would pass a limit
 ├── LimitReached           an agent has used up what its step allows
@@ -69,6 +71,17 @@ class RulesRefused(PolicyViolation):
         return f"the rules in {self.source} are refused: " + "; ".join(self.faults)
 
 
+class PolicyRefused(PolicyViolation):
+    """A document of a policy cannot be read or accepted; every fault is named."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        return "the policy is refused: " + "; ".join(self.faults)
+
+
 class RuleBroken(PolicyViolation):
     """A step with its final parameters breaks rules; every fault is named."""
 
@@ -104,6 +117,18 @@ class DecisionRefused(MaosError):
         return f"approval {self.approval}: {self.reason}"
 
 
+class IdentityRefused(MaosError):
+    """Somebody is not shown to be who they say; the reason says which rule refuses."""
+
+    def __init__(self, person: str, reason: str) -> None:
+        super().__init__(person, reason)
+        self.person = person
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.person}: {self.reason}"
+
+
 class ApprovalInvalid(MaosError):
     """An approval does not cover what would run now."""
 
@@ -119,21 +144,19 @@ class ApprovalInvalid(MaosError):
 class BudgetExceeded(MaosError):
     """Reserving the ceiling of a call would pass a limit."""
 
-    def __init__(self, step_id: str, scope: str, needed: str, left: str, unit: str, hold: str) -> None:
-        super().__init__(step_id, scope, needed, left, unit, hold)
+    def __init__(self, step_id: str, scope: str, needed: str, left: str, hold: str) -> None:
+        super().__init__(step_id, scope, needed, left, hold)
         self.step_id = step_id
         self.scope = scope
         self.needed = needed
         self.left = left
-        self.unit = unit
         # The period of the budget, as JSON of what the call would have set aside there.
         self.hold = hold
 
     @property
     def in_words(self) -> str:
         """What was needed, and what there is."""
-        verb, unit = ("cost", "USD") if self.unit == "usd" else ("take", self.unit)
-        return f"could {verb} {self.needed} {unit}; the {self.scope} budget has {self.left} {unit} left"
+        return f"could cost {self.needed}; the {self.scope} budget has {self.left} left"
 
     def __str__(self) -> str:
         return f"step {self.step_id!r} {self.in_words}"

@@ -7,10 +7,14 @@ from functools import cached_property
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
+from maos.approval_policy import ExpiryOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.errors import is_retryable
 from maos.plans import OnFailure, OnReject, PlanStep
+from maos.policy import Policy
+from maos.risk import RiskLevel
+from maos.risk_facts import may_be_raised
 from maos.runs import FailedStep, Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
 from maos.top_ups import OUT_OF_BUDGET
@@ -70,16 +74,39 @@ def next_move(
     return _ended(view)
 
 
-def is_guarded(run: Run, spec: ActionSpec, autonomy: AutonomyLevel | None = None) -> bool:
-    """Say whether a person must approve this action in this run.
+def is_guarded(
+    run: Run, spec: ActionSpec | None, autonomy: AutonomyLevel | None = None, *, risk: RiskLevel | None = None
+) -> bool:
+    """Say whether a person must approve this action in this run; one that nobody knows is critical.
 
     Args:
         autonomy: that of the step or of the agent that acts; it can only be stricter than the run's.
+        risk: what its parameters have raised its risk to; by default it is as declared.
     """
+    if spec is None:
+        return True
     level = stricter(run.autonomy, autonomy) if autonomy else run.autonomy
     return spec.always_asks or needs_approval(
-        level, spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt
+        level, risk or spec.risk, read_only=spec.read_only, read_only_exempt=run.read_only_exempt
     )
+
+
+def level_in(run: Run, policy: Policy, autonomy: AutonomyLevel | None = None) -> AutonomyLevel:
+    """Return how much may be done unasked in a run: what it was opened with, unless the policy is stricter by now.
+
+    Args:
+        autonomy: that of the step or of the agent that acts.
+    """
+    level = stricter(run.autonomy, policy.level_of(run.team))
+    return stricter(level, autonomy) if autonomy else level
+
+
+def may_wait(run: Run, ledger: Ledger, step: PlanStep, spec: ActionSpec | None, policy: Policy) -> bool:
+    """Say whether a step that is free by its declared risk may have to wait, by its parameters or the policy of now."""
+    approval = ledger.approvals.get(step.id)
+    if approval is not None and approval.status is ApprovalStatus.APPROVED:
+        return False
+    return spec is None or may_be_raised(spec, policy) or level_in(run, policy) is not run.autonomy
 
 
 def has_failed(step: PlanStep, failure: FailedStep) -> bool:
@@ -105,10 +132,14 @@ class _View:
         approval = self.ledger.approvals.get(step.id)
         if step.id in self.ledger.finished or approval is None or approval.status not in _REFUSED:
             return None
-        if approval.status is ApprovalStatus.EXPIRED:
-            return f"the approval of step {step.id!r} expired undecided"
-        note = f": {approval.note}" if approval.note else ""
-        return f"step {step.id!r} was rejected by {approval.decided_by}{note}"
+        return approval.refusal_in_words
+
+    def stops_run(self, step: PlanStep) -> bool:
+        """Say whether the refusal of a step ends the run, instead of leaving out what needs it."""
+        approval = self.ledger.approvals.get(step.id)
+        silent = approval is not None and approval.status is ApprovalStatus.EXPIRED
+        skips = silent and approval is not None and approval.policy.on_expiry is ExpiryOutcome.SKIP
+        return step.on_reject is OnReject.STOP and not skips
 
     def is_satisfied(self, name: str) -> bool:
         if name in self.ledger.finished:
@@ -142,7 +173,11 @@ class _View:
         """Return what a person has to decide before the step starts, if anything."""
         if step.id in self.ledger.in_doubt:
             return ApprovalKind.IN_DOUBT
-        guarded = is_guarded(self.run, self.actions[step.action], step.autonomy)
+        asked = self.ledger.approvals.get(step.id)
+        # What its final parameters have raised above its declared risk has been asked about, and stays so.
+        if asked is not None and asked.kind is ApprovalKind.ACTION:
+            return ApprovalKind.ACTION
+        guarded = is_guarded(self.run, self.actions.get(step.action), step.autonomy)
         return ApprovalKind.ACTION if guarded else None
 
     def is_free(self, step: PlanStep) -> bool:
@@ -170,7 +205,7 @@ def _stopped(view: _View, busy: Set[str]) -> Move | None:
         if step.on_failure is OnFailure.FAIL and view.has_failed(step):
             return Move(end=RunStatus.FAILED, reason=_failure(view, step))
     for step in steps:
-        if step.on_reject is OnReject.STOP and (refusal := view.refusal(step)):
+        if view.stops_run(step) and (refusal := view.refusal(step)):
             return Move(end=RunStatus.CANCELLED, reason=refusal)
     return None
 

@@ -16,7 +16,7 @@ def redaction_of(settings: Settings) -> Redaction:
     """Return the redaction that knows these settings' secrets and hosts."""
     addresses = [*filter(None, (getattr(settings, name) for name in _ADDRESSES)), *_values(settings)]
     hosts = {host for address in addresses if (host := _host_of(address))}
-    return Redaction(secrets_of(settings), frozenset(hosts))
+    return Redaction(secrets_of(settings) | frozenset(settings.encryption_keys), frozenset(hosts))
 
 
 def secrets_of(model: BaseModel) -> frozenset[str]:

@@ -105,7 +105,9 @@ def _template() -> Template:
 
 
 def _card(step: PlanStep, looks: Mapping[str, StepLook], actions: Actions) -> _Card:
-    risk, risk_ink = _RISKS[actions[step.action].risk]
+    spec = actions.get(step.action)
+    # What nobody knows counts as critical.
+    risk, risk_ink = _RISKS[spec.risk if spec else RiskLevel.CRITICAL]
     belongs = [printable(step.agent.name, longest=100), *([printable(step.phase)] if step.phase else [])]
     return _Card(
         id=step.id,

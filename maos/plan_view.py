@@ -6,11 +6,15 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import Actions, ActionSpec
+from maos.approval_policy import ApprovalPolicy
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.engines import EngineType
 from maos.plan_layout import layers_of
 from maos.plans import Plan, PlanStep
-from maos.risk import RiskLevel
+from maos.policy import PolicyBook, approval_policy
+from maos.policy_view import lasting
+from maos.risk import RiskFacts, RiskLevel
+from maos.risk_facts import awaits_outcomes, facts_of, risk_of
 from maos.rules import Rules
 from maos.rules_check import policy_of, tightened_actions
 
@@ -21,9 +25,9 @@ class Asking(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     autonomy: AutonomyLevel = Field(description="The stricter one of the organisation and the request.")
-    read_only_exempt: bool
     initiator: str
     rules: Rules
+    policies: PolicyBook
 
 
 class PlanRow(BaseModel):
@@ -36,10 +40,18 @@ class PlanRow(BaseModel):
     agent: str
     engine: EngineType
     action: str
-    risk: RiskLevel
+    risk: RiskLevel = Field(description="As far as the plan says.")
+    may_rise: bool = Field(description="Whether outcomes to come decide its final risk.")
     after: tuple[str, ...] = Field(description="The steps it waits for.")
     approvers: str = Field(description="Who must approve it; empty when it runs unasked.")
+    approvals: int = Field(description="How many of them, in all stages.")
+    expires_after: str = Field(description="How long they have, in each stage.")
     ceiling_usd: Decimal = Field(description="The most it can cost, every try included.")
+
+    @property
+    def risk_in_words(self) -> str:
+        """Its risk, and whether it is final."""
+        return f"{self.risk.value} or higher" if self.may_rise else self.risk.value
 
 
 def plan_rows(plan: Plan, actions: Actions, asking: Asking, ceilings: Mapping[str, Decimal]) -> tuple[PlanRow, ...]:
@@ -51,7 +63,7 @@ def plan_rows(plan: Plan, actions: Actions, asking: Asking, ceilings: Mapping[st
     phases = list(dict.fromkeys(step.phase for step in plan.steps))
     specs = tightened_actions(actions, asking.rules)
     return tuple(
-        _row(step, specs[step.action], asking, ceilings.get(step.id, Decimal(0)))
+        _row(step, specs.get(step.action), asking, ceilings.get(step.id, Decimal(0)))
         for layer in layers_of(plan)
         for step in sorted(layer, key=lambda step: phases.index(step.phase))
     )
@@ -67,27 +79,38 @@ def dollars(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-def _row(step: PlanStep, spec: ActionSpec, asking: Asking, ceiling: Decimal) -> PlanRow:
+def _row(step: PlanStep, spec: ActionSpec | None, asking: Asking, ceiling: Decimal) -> PlanRow:
+    policy = asking.policies.policy
+    risk = risk_of(spec, step.parameters, policy)
+    asked = _asked(step, spec, risk, asking)
     return PlanRow(
         step=step.id,
         phase=step.phase,
         agent=step.agent.name,
         engine=step.engine,
         action=step.action,
-        risk=spec.risk,
+        risk=risk,
+        # What an agent writes is taken by the letter.
+        may_rise=spec is not None and not step.called_by and awaits_outcomes(spec, step.parameters, policy),
         after=tuple(sorted(step.depends_on)),
-        approvers=_approvers(spec, asking) if _is_asked(step, spec, asking) else "",
+        approvers=_approvers(asked, asking) if asked else "",
+        approvals=sum(group.needed for stage in asked.stages for group in stage.groups) if asked else 0,
+        expires_after=lasting(asked.life_of(risk)) if asked else "",
         ceiling_usd=ceiling,
     )
 
 
-def _is_asked(step: PlanStep, spec: ActionSpec, asking: Asking) -> bool:
+def _asked(step: PlanStep, spec: ActionSpec | None, risk: RiskLevel, asking: Asking) -> ApprovalPolicy | None:
+    """Return the policy under which somebody would be asked, or None when the step runs unasked."""
+    policy = asking.policies.policy
     level = stricter(asking.autonomy, step.autonomy) if step.autonomy else asking.autonomy
-    return spec.always_asks or needs_approval(
-        level, spec.risk, read_only=spec.read_only, read_only_exempt=asking.read_only_exempt
-    )
+    exempt = {"read_only": spec is not None and spec.read_only, "read_only_exempt": policy.read_only_exempt}
+    if not (spec is not None and spec.always_asks) and not needs_approval(level, risk, **exempt):
+        return None
+    facts = facts_of(spec, step.parameters) if spec else RiskFacts()
+    approvers = policy_of(asking.rules, step.action)
+    return approval_policy(asking.policies, risk, facts, level=level, approvers=approvers)
 
 
-def _approvers(spec: ActionSpec, asking: Asking) -> str:
-    policy = policy_of(asking.rules, spec.name)
-    return policy.in_words if policy.self_approval else f"{policy.in_words}, not {asking.initiator}"
+def _approvers(asked: ApprovalPolicy, asking: Asking) -> str:
+    return asked.in_words if asked.self_approval else f"{asked.in_words}, not {asking.initiator}"

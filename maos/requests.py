@@ -61,12 +61,16 @@ class RunRequest(BaseModel):
     retry: RetryOf | None = Field(
         default=None, title="Retry of", description="Reuse what an earlier run with the same request has finished."
     )
+    approve_plan: bool = Field(
+        default=False,
+        title="Approve the plan at once",
+        description="Ask for everything that is known before the first step; a step that would do other things asks.",
+    )
     team: str | None = Field(
         default=None,
         title="Team",
-        description="The team that it is done for: its budgets hold beside the others.",
-        min_length=1,
-        max_length=100,
+        description="The team that the run works for: its part of the organisation's policy and its budgets hold.",
+        max_length=63,
     )
     token_cap: int | None = Field(
         default=None,

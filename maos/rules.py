@@ -7,9 +7,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from maos.approvals import ApprovalPolicy, DecidingRole
+from maos.approval_policy import ApprovalPolicy, DecidingRole
 from maos.canonical import digest_of
 from maos.engines import EngineType
+from maos.host_names import HostName
 from maos.mail_addresses import MailAddress
 from maos.plans import MAX_PARALLELISM, MAX_STEPS
 from maos.private_data import DataPattern
@@ -32,9 +33,6 @@ Term = Annotated[
 ]
 ActionName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 FieldName = Annotated[str, StringConstraints(min_length=2, max_length=63, pattern=r"^[*_ -]*[^\W_][\w *-]*$")]
-HostName = Annotated[
-    str, StringConstraints(to_lower=True, pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9-]+)*$")
-]
 
 
 class _Rule(BaseModel):
@@ -134,6 +132,11 @@ class RuleBook(_Rule):
     digest: str = Field(description="SHA-256 over both texts, whole.")
     project_version: str = Field(description="SHA-256 of the project's text.")
     organization_version: int = Field(description="Version of the organisation's document; 0: it has none.")
+
+    @property
+    def version(self) -> str:
+        """Both versions together, as records name them."""
+        return f"{self.project_version}/{self.organization_version}"
 
 
 def book_of(project: RulesDocument, organization: RulesDocument | None, *, version: int, rules: Rules) -> RuleBook:

@@ -3,19 +3,15 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 from maos.actions import Actions, ActionSpec, JsonObject
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.effects import EffectKind
 from maos.forbidden_text import fields_in, plain_of, texts_of, words_in
 from maos.plans import Plan
+from maos.recipients import ADDRESSES, RECIPIENTS, addresses_in, host_of, recipients_in
 from maos.rules import Rules
 from maos.runs import Run
-
-# Where an action of such an effect says whom it reaches. One that says it nowhere is refused where that is limited.
-_RECIPIENTS = ("to", "cc", "bcc")
-_ADDRESSES = ("url",)
 
 
 def step_faults(rules: Rules, spec: ActionSpec, parameters: JsonObject) -> list[str]:
@@ -72,10 +68,11 @@ def _private_faults(rules: Rules, parameters: JsonObject) -> list[str]:
 
 def _recipient_faults(rules: Rules, parameters: JsonObject) -> list[str]:
     email = rules.email
-    reached = {name: _strings(parameters[name]) for name in _RECIPIENTS if name in parameters}
+    reached = recipients_in(parameters)
     allowed = f"addresses {_listed(email.recipients or ())}; domains {_listed(email.domains or ())}"
+    # One that says nowhere whom it reaches is refused where that is limited.
     if not any(reached.values()):
-        return [f"it does not say in {_listed(_RECIPIENTS)} who gets it; allowed: {allowed}"]
+        return [f"it does not say in {_listed(RECIPIENTS)} who gets it; allowed: {allowed}"]
     return [
         f"parameter {name}: {address!r} is not allowed; allowed: {allowed}"
         for name, addresses in reached.items()
@@ -85,28 +82,15 @@ def _recipient_faults(rules: Rules, parameters: JsonObject) -> list[str]:
 
 
 def _host_faults(hosts: frozenset[str], parameters: JsonObject) -> list[str]:
-    reached = {name: _strings(parameters[name]) for name in _ADDRESSES if name in parameters}
+    reached = addresses_in(parameters)
     if not any(reached.values()):
-        return [f"it does not say in {_listed(_ADDRESSES)} whom it calls; allowed hosts: {_listed(hosts)}"]
+        return [f"it does not say in {_listed(ADDRESSES)} whom it calls; allowed hosts: {_listed(hosts)}"]
     return [
-        f"parameter {name}: host {_host_of(url)!r} is not allowed; allowed: {_listed(hosts)}"
+        f"parameter {name}: host {host_of(url)!r} is not allowed; allowed: {_listed(hosts)}"
         for name, urls in reached.items()
         for url in urls
-        if _host_of(url) not in hosts
+        if host_of(url) not in hosts
     ]
-
-
-def _host_of(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").rstrip(".")
-    except ValueError:
-        return ""
-
-
-def _strings(value: object) -> list[str]:
-    if isinstance(value, list | tuple):
-        return [str(item) for item in value]
-    return [value] if isinstance(value, str) else []
 
 
 def plan_faults(rules: Rules, plan: Plan, actions: Actions, *, cost_cap_usd: Decimal | None) -> list[str]:

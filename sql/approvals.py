@@ -1,14 +1,20 @@
-"""Rows of `agent_pending_actions` and of the votes on them."""
+"""Rows of `agent_pending_actions`: asked, decided once, used up once, expired, withdrawn."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, text, update
+from sqlalchemy import ColumnElement, func, update
 from sqlmodel import Session, col, select
 
-from maos.approvals import Approval, DecisionRequest
+from maos.actions import JsonObject
+from maos.approvals import Approval, Decision
+from maos.decisions import DecisionRequest
 from maos.statuses import ApprovalStatus
-from sql.tables import AgentActionVote, AgentPendingAction, Organization, utc_now
+from sql.approval_tables import AgentPendingAction
+from sql.tables import utc_now
+
+_DIGITS = 32
 
 
 def approval_of(row: AgentPendingAction) -> Approval:
@@ -27,26 +33,67 @@ def newest_approvals(run_id: UUID, *, session: Session) -> dict[str, Approval]:
     return {row.step_id: approval_of(row) for row in session.exec(statement)}
 
 
+def newest_approval(run_id: UUID, step_id: str, *, session: Session) -> Approval | None:
+    """Return the newest approval of one step."""
+    statement = (
+        select(AgentPendingAction)
+        .where(AgentPendingAction.run_id == run_id, AgentPendingAction.step_id == step_id)
+        .order_by(col(AgentPendingAction.started_at).desc())
+        .limit(1)
+    )
+    row = session.exec(statement).first()
+    return approval_of(row) if row else None
+
+
 def find_approval(approval_id: UUID, *, session: Session) -> Approval | None:
     """Return one approval."""
     row = session.exec(select(AgentPendingAction).where(AgentPendingAction.id == approval_id)).first()
     return approval_of(row) if row else None
 
 
-def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bool, session: Session) -> bool:
-    """Decide the approval if it is still pending; of any number of callers one is told True.
+def find_approvals(approval_ids: Collection[UUID], *, session: Session) -> list[Approval]:
+    """Return those of the approvals that there are."""
+    statement = select(AgentPendingAction).where(col(AgentPendingAction.id).in_(approval_ids))
+    return [approval_of(row) for row in session.exec(statement)]
+
+
+def database_time(*, session: Session) -> datetime:
+    """Return the database's time, by which approvals expire."""
+    # Not that of the transaction's begin: it may have waited for a lock since.
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def lock_approvals(approval_ids: Collection[UUID], *, session: Session) -> dict[UUID, Approval]:
+    """Return approvals that nobody else can change until the transaction ends, by id."""
+    statement = select(AgentPendingAction).where(col(AgentPendingAction.id).in_(approval_ids))
+    # In one order: two that lock several of the same would wait for each other.
+    locked = session.exec(statement.order_by(col(AgentPendingAction.id)).with_for_update())
+    return {row.id: approval_of(row) for row in locked}
+
+
+def decide_pending(
+    approval_ids: Collection[UUID],
+    request: DecisionRequest,
+    status: ApprovalStatus,
+    *,
+    verified: bool,
+    session: Session,
+) -> dict[UUID, Approval]:
+    """Decide those of the approvals that are still pending; of any number of callers one is given each.
 
     The one statement by which an approval is ever decided by a person.
     """
     decided = session.execute(
         update(AgentPendingAction)
         .where(
-            col(AgentPendingAction.id) == approval.id,
+            col(AgentPendingAction.id).in_(approval_ids),
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
-            col(AgentPendingAction.expires_at) > func.now(),
+            col(AgentPendingAction.expires_at) > func.clock_timestamp(),
         )
         .values(
-            status=request.decision.status,
+            status=status,
+            decision=request.decision,
             decided_by=request.reviewer,
             decided_via=request.via,
             decided_at=utc_now(),
@@ -55,23 +102,62 @@ def decide_pending(approval: Approval, request: DecisionRequest, *, verified: bo
             choice=request.choice,
             version=AgentPendingAction.version + 1,
         )
-        .returning(col(AgentPendingAction.id))
+        .returning(AgentPendingAction)
+        .execution_options(populate_existing=True, synchronize_session=False)
     )
-    return decided.first() is not None
+    return {row.id: approval_of(row) for row in decided.scalars()}
 
 
-def add_vote(approval: Approval, user_id: UUID, request: DecisionRequest, *, verified: bool, session: Session) -> None:
-    """Record who decided what; a person has one vote."""
-    session.add(
-        AgentActionVote(
-            org_id=approval.org_id,
-            approval_id=approval.id,
-            user_id=user_id,
-            decision=request.decision,
-            via=request.via,
-            identity_verified=verified,
-            note=request.note,
+def open_stage(
+    approval: Approval, stage: int, *, expires_at: datetime, remind_at: datetime | None, session: Session
+) -> None:
+    """Open the next stage of an approval, with a life of its own."""
+    values = {"stage": stage, "escalated": False, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
+
+
+def escalate(approval: Approval, *, expires_at: datetime, remind_at: datetime | None, session: Session) -> None:
+    """Let those decide the open stage, too, to whom it is escalated, until a later time."""
+    values = {"escalated": True, "expires_at": expires_at}
+    _update(approval.id, **values, remind_at=remind_at, reminders_sent=0, session=session)
+
+
+def expire(approval_ids: Collection[UUID], *, session: Session) -> None:
+    """End approvals that nobody has decided in time."""
+    session.execute(
+        update(AgentPendingAction)
+        .where(col(AgentPendingAction.id).in_(approval_ids), col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .values(
+            status=ApprovalStatus.EXPIRED,
+            decided_by="maos",
+            decided_via="system",
+            decided_at=utc_now(),
+            version=AgentPendingAction.version + 1,
         )
+    )
+
+
+def edit(approval: Approval, changed: Approval, *, session: Session) -> None:
+    """Put an edited payload in the place of the one that was shown."""
+    _update(
+        approval.id,
+        revision=changed.revision,
+        stage=changed.stage,
+        escalated=changed.escalated,
+        edited=changed.edited,
+        payload=changed.payload,
+        preview=changed.preview,
+        digest=changed.digest,
+        cost_ceiling_usd=changed.cost_ceiling_usd,
+        session=session,
+    )
+
+
+def _update(approval_id: UUID, *, session: Session, **values: object) -> None:
+    session.execute(
+        update(AgentPendingAction)
+        .where(col(AgentPendingAction.id) == approval_id, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .values(version=AgentPendingAction.version + 1, **values)
     )
 
 
@@ -96,9 +182,17 @@ def consume(approval_id: UUID, digest: str, *, session: Session) -> bool:
 
 def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     """Withdraw the undecided approvals of a run that has ended."""
+    withdraw(col(AgentPendingAction.run_id) == run_id, reason, session=session)
+
+
+def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> None:
+    """Withdraw those of the approvals that nobody has decided."""
+    pending = select(AgentPendingAction.id).where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+    # In the order in which those are locked that are decided together.
+    locked = session.exec(pending.order_by(col(AgentPendingAction.id)).with_for_update()).all()
     session.execute(
         update(AgentPendingAction)
-        .where(col(AgentPendingAction.run_id) == run_id, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
+        .where(col(AgentPendingAction.id).in_(locked))
         .values(
             status=ApprovalStatus.CANCELLED,
             decided_by="maos",
@@ -110,25 +204,27 @@ def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     )
 
 
-def expire_due(run_id: UUID, *, session: Session) -> list[Approval]:
-    """End the undecided approvals of a run whose time has passed; return them."""
-    expired = session.scalars(
-        update(AgentPendingAction)
+def lock_due(run_id: UUID | None, *, limit: int, session: Session) -> list[Approval]:
+    """Return undecided approvals whose time has passed, those that wait longest first, locked.
+
+    One that somebody is deciding at this moment is left to them.
+
+    Args:
+        run_id: only this run's.
+    """
+    statement = (
+        select(AgentPendingAction)
         .where(
-            col(AgentPendingAction.run_id) == run_id,
             col(AgentPendingAction.status) == ApprovalStatus.PENDING,
-            col(AgentPendingAction.expires_at) <= func.now(),
+            col(AgentPendingAction.expires_at) <= func.clock_timestamp(),
         )
-        .values(
-            status=ApprovalStatus.EXPIRED,
-            decided_by="maos",
-            decided_via="system",
-            decided_at=utc_now(),
-            version=AgentPendingAction.version + 1,
-        )
-        .returning(AgentPendingAction)
+        .order_by(col(AgentPendingAction.expires_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
     )
-    return [approval_of(row) for row in expired]
+    if run_id:
+        statement = statement.where(AgentPendingAction.run_id == run_id)
+    return [approval_of(row) for row in session.exec(statement)]
 
 
 def supersede(approval_id: UUID, *, session: Session) -> None:
@@ -140,27 +236,32 @@ def supersede(approval_id: UUID, *, session: Session) -> None:
     )
 
 
-def list_approvals(
-    *, org_id: UUID | None, status: ApprovalStatus | None, limit: int, session: Session
-) -> Sequence[tuple[AgentPendingAction, str]]:
-    """Return approvals with the slug of their organisation, the oldest first."""
-    statement = (
-        select(AgentPendingAction, Organization.slug)
-        .join(Organization, col(Organization.id) == AgentPendingAction.org_id)
-        .order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
-        .limit(limit)
+def rounds_of_changes(approval: Approval, *, session: Session) -> int:
+    """Return how often changes were requested of this action of this caller in its run."""
+    statement = select(func.count()).where(
+        AgentPendingAction.run_id == approval.run_id,
+        AgentPendingAction.caller == approval.caller,
+        AgentPendingAction.action == approval.action,
+        AgentPendingAction.decision == Decision.REQUEST_CHANGES,
     )
-    if org_id:
-        statement = statement.where(AgentPendingAction.org_id == org_id)
-    if status:
-        statement = statement.where(AgentPendingAction.status == status)
-    return session.exec(statement).all()
+    return session.exec(statement).one()
+
+
+def edited_parameters(run_id: UUID, step_id: str, *, session: Session) -> JsonObject | None:
+    """Return the parameters that a reviewer has put in the place of a step's own, as long as they can count."""
+    newest = newest_approval(run_id, step_id, session=session)
+    return newest.runs_edited if newest else None
 
 
 def approval_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    matches = func.starts_with(text("agent_pending_actions.id::text"), prefix)
-    return session.exec(select(AgentPendingAction.id).where(matches).limit(2)).all()
+    digits = prefix.replace("-", "")
+    if len(digits) > _DIGITS:
+        return []
+    # Between the first and the last id that begin so: the index on the ids knows where.
+    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
+    statement = select(AgentPendingAction.id).where(col(AgentPendingAction.id).between(first, last)).limit(2)
+    return session.exec(statement).all()
 
 
 def approval_row(approval_id: UUID, *, session: Session) -> AgentPendingAction:
@@ -176,3 +277,9 @@ def approvals_of_run(run_id: UUID, *, session: Session) -> Sequence[AgentPending
         .order_by(col(AgentPendingAction.started_at), col(AgentPendingAction.id))
     )
     return session.exec(statement).all()
+
+
+def approvals_granted_by(plan_approval: UUID, *, session: Session) -> Sequence[AgentPendingAction]:
+    """Return the approvals of steps that the approval of a plan has given."""
+    statement = select(AgentPendingAction).where(AgentPendingAction.granted_by == plan_approval)
+    return session.exec(statement.order_by(col(AgentPendingAction.step_id))).all()

@@ -1,16 +1,32 @@
-"""Rows of the audit log, each linked to the one before under its organisation's lock."""
+"""Rows of the audit log, each linked to the one before under its organisation's lock; and whether they hold."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, Text, Uuid, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col
+from sqlmodel import select as select_rows
 
-from maos.audit import GENESIS_HASH, AuditEvent, AuditLink, ChainFault, ChainReader, link_hash
-from sql.tables import AuditChainHead, AuditRow, Organization, utc_now
+from maos.audit import (
+    COLUMNS,
+    GENESIS_HASH,
+    AuditEvent,
+    ChainFault,
+    ChainReader,
+    Document,
+    link_hash,
+    next_link,
+    trimmed,
+)
+from maos.canonical import plain
+from sql.audit_tables import AuditChainHead, AuditRow
+from sql.tables import Organization, utc_now
 
-_READ_AT_ONCE = 1000
+_ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
+_READ_AT_ONCE = 5000
+_RECORDED_AT = COLUMNS.index("recorded_at")
 
 
 def append_audit(event: AuditEvent, *, org_id: UUID, session: Session) -> None:
@@ -18,75 +34,90 @@ def append_audit(event: AuditEvent, *, org_id: UUID, session: Session) -> None:
 
     The chain head stays locked until the transaction ends: write audit rows last.
     """
-    head = _locked_head(org_id, session=session)
-    link = AuditLink(
-        **event.model_dump(),
-        org_id=org_id,
-        sequence=head.sequence + 1,
-        recorded_at=utc_now(),
-        previous_hash=head.row_hash,
-    )
-    row_hash = link_hash(link)
-    session.add(AuditRow(**link.model_dump(), row_hash=row_hash))
-    session.execute(
-        update(AuditChainHead)
-        .where(col(AuditChainHead.org_id) == org_id)
-        .values(sequence=link.sequence, row_hash=row_hash)
-    )
+    append_all([event], org_id=org_id, session=session)
 
 
-def _locked_head(org_id: UUID, *, session: Session) -> AuditChainHead:
-    locked = (
-        select(AuditChainHead)
-        .where(AuditChainHead.org_id == org_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
-    )
-    if head := session.exec(locked).first():
-        return head
-    first = insert(AuditChainHead).values(org_id=org_id, sequence=0, row_hash=GENESIS_HASH).on_conflict_do_nothing()
-    session.execute(first)
-    return session.exec(locked).one()
+def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) -> None:
+    """Write events as the next links of the organisation's chain, in their order."""
+    if not events:
+        return
+    sequence, row_hash = _locked_head(org_id, session=session)
+    rows = []
+    for event in events:
+        sequence += 1
+        link = next_link(event, org_id=org_id, sequence=sequence, recorded_at=utc_now(), previous_hash=row_hash)
+        row_hash = link_hash(link)
+        rows.append({**link.model_dump(), "row_hash": row_hash})
+    # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
+    session.execute(insert(_ROWS), rows)
+    session.execute(update(_HEADS).where(_HEADS.c.org_id == org_id).values(sequence=sequence, row_hash=row_hash))
 
 
-def audit_of_run(run_id: UUID, *, session: Session) -> Sequence[AuditRow]:
-    """Return the audit rows of a run in the order they were written."""
-    return session.exec(select(AuditRow).where(AuditRow.run_id == run_id).order_by(col(AuditRow.sequence))).all()
-
-
-def list_audit(*, org_id: UUID | None, limit: int, session: Session) -> Sequence[AuditRow]:
-    """Return the newest audit rows, newest first."""
-    statement = select(AuditRow).order_by(col(AuditRow.recorded_at).desc(), col(AuditRow.sequence).desc()).limit(limit)
-    if org_id:
-        statement = statement.where(AuditRow.org_id == org_id)
-    return session.exec(statement).all()
+def _locked_head(org_id: UUID, *, session: Session) -> tuple[int, str]:
+    locked = select(_HEADS.c.sequence, _HEADS.c.row_hash).where(_HEADS.c.org_id == org_id).with_for_update()
+    head = session.execute(locked).first()
+    if head is None:
+        first = insert(_HEADS).values(org_id=org_id, sequence=0, row_hash=GENESIS_HASH).on_conflict_do_nothing()
+        session.execute(first)
+        head = session.execute(locked).one()
+    return head.sequence, head.row_hash
 
 
 def organizations_with_audit(*, session: Session) -> Sequence[tuple[UUID, str]]:
     """Return id and slug of every organisation that has a chain."""
     statement = (
-        select(Organization.id, Organization.slug)
+        select_rows(Organization.id, Organization.slug)
         .join(AuditChainHead, col(AuditChainHead.org_id) == Organization.id)
         .order_by(Organization.slug)
     )
     return session.exec(statement).all()
 
 
+def head_of(org_id: UUID, *, session: Session) -> tuple[int, str]:
+    """Return sequence and hash of the newest link of an organisation's chain."""
+    statement = select_rows(AuditChainHead.sequence, AuditChainHead.row_hash).where(AuditChainHead.org_id == org_id)
+    return session.exec(statement).first() or (0, GENESIS_HASH)
+
+
 def verify_chain(org_id: UUID, *, session: Session) -> tuple[int, ChainFault | None]:
     """Check an organisation's whole chain; return how many rows hold and the first fault."""
-    # Shared: no writer moves the head between reading the rows and comparing with it.
-    head = session.exec(
-        select(AuditChainHead).where(AuditChainHead.org_id == org_id).with_for_update(read=True)
-    ).first()
     reader = ChainReader()
-    for row in _rows_in_order(org_id, session=session):
-        link = AuditLink.model_validate(row.model_dump(exclude={"row_hash"}))
-        if fault := reader.read(link, row.row_hash):
-            return reader.sequence, fault
-    head_at = (head.sequence, head.row_hash) if head else (0, GENESIS_HASH)
-    return reader.sequence, reader.end(sequence=head_at[0], row_hash=head_at[1])
+    # Writers go on meanwhile; what they add is read under a lock that they wait for, and is little.
+    if fault := _read_all(reader, documents(org_id, session=session)):
+        return reader.sequence, fault
+    session.execute(select(AuditChainHead).where(col(AuditChainHead.org_id) == org_id).with_for_update(read=True))
+    if fault := _read_all(reader, documents(org_id, first=reader.sequence + 1, session=session)):
+        return reader.sequence, fault
+    sequence, row_hash = head_of(org_id, session=session)
+    return reader.sequence, reader.end(sequence=sequence, row_hash=row_hash)
 
 
-def _rows_in_order(org_id: UUID, *, session: Session) -> Iterator[AuditRow]:
-    statement = select(AuditRow).where(AuditRow.org_id == org_id).order_by(col(AuditRow.sequence))
-    return iter(session.exec(statement.execution_options(yield_per=_READ_AT_ONCE)))
+def _read_all(reader: ChainReader, rows: Iterable[tuple[Document, str]]) -> ChainFault | None:
+    return next((fault for document, row_hash in rows if (fault := reader.read(document, row_hash))), None)
+
+
+def documents(
+    org_id: UUID, *, first: int = 1, last: int | None = None, session: Session
+) -> Iterator[tuple[Document, str]]:
+    """Yield rows of an organisation's chain as they are hashed, each with its hash, in their order.
+
+    Read through a cursor, as tuples: a million rows take neither much memory nor long.
+    """
+    statement = (
+        select(*map(_as_text, (*COLUMNS, "row_hash")))
+        .where(col(AuditRow.org_id) == org_id, col(AuditRow.sequence) >= first)
+        .order_by(col(AuditRow.sequence))
+    )
+    if last is not None:
+        statement = statement.where(col(AuditRow.sequence) <= last)
+    for row in session.execute(statement, execution_options={"yield_per": _READ_AT_ONCE}):
+        *values, row_hash = row
+        values[_RECORDED_AT] = plain(values[_RECORDED_AT])
+        yield trimmed(dict(zip(COLUMNS, values, strict=True))), row_hash
+
+
+# Any: columns of several types.
+def _as_text(name: str) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = getattr(AuditRow, name)
+    # By the database: objects for ids would take longer than everything else.
+    return cast(column, Text) if isinstance(column.type, Uuid) else column

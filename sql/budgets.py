@@ -72,7 +72,7 @@ def _hold(budget: Budget, counter: Counter, most: Amounts, invocation: AgentInvo
     hold = Hold(budget=str(budget.id), unit=unit, period=counter.period_start, amount=amount)
     left = budget_shares.take(counter, amount, session=session)
     if left is not None:
-        words = (unit.plain(amount), unit.plain(left), unit.value, hold.model_dump_json())
+        words = (unit.in_words(amount), unit.in_words(left), hold.model_dump_json())
         raise BudgetExceeded(invocation.step_id, budget.scope, *words)
     return hold
 

@@ -14,6 +14,12 @@ def find_organization(slug: str, *, session: Session) -> Organization | None:
     return session.exec(select(Organization).where(Organization.slug == slug)).first()
 
 
+def active_organizations(*, session: Session) -> Sequence[tuple[UUID, str]]:
+    """Return id and slug of every organisation that is not suspended."""
+    statement = select(Organization.id, Organization.slug).where(Organization.status == "active")
+    return session.exec(statement.order_by(Organization.slug)).all()
+
+
 def organizations_of(email: str, *, session: Session) -> Sequence[str]:
     """Return the slugs of the organisations a person belongs to."""
     statement = (
@@ -38,6 +44,12 @@ def roles_of(user_id: UUID, *, org_id: UUID, session: Session) -> frozenset[str]
         UserOrganization.user_id == user_id, UserOrganization.org_id == org_id
     )
     return frozenset(session.exec(statement))
+
+
+def memberships_of(user_id: UUID, *, session: Session) -> Sequence[tuple[UUID, str]]:
+    """Return the organisations and roles of a person."""
+    statement = select(UserOrganization.org_id, UserOrganization.role).where(UserOrganization.user_id == user_id)
+    return session.exec(statement).all()
 
 
 def ensure_organization(slug: str, name: str, *, session: Session) -> UUID:

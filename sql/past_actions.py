@@ -12,7 +12,8 @@ from sqlmodel import Session, col, select
 
 from maos.approvals import ApprovalKind
 from maos.statuses import InvocationStatus
-from sql.tables import AgentInvocation, AgentPendingAction, OrchestratorRun, User, UserOrganization
+from sql.approval_tables import AgentPendingAction
+from sql.tables import AgentInvocation, OrchestratorRun, User, UserOrganization
 
 
 @dataclass(frozen=True)

@@ -7,40 +7,66 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, literal, text, tuple_, update
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
 from maos.actions import JsonObject
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
+from sql.policy_tables import OrganizationPolicy
 from sql.tables import OrchestratorRun, Organization, utc_now
 
 
 def find_run(run_id: UUID, *, session: Session) -> Run | None:
     """Return a run as its flow needs it."""
-    statement = (
-        select(OrchestratorRun, Organization)
-        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
-        .where(OrchestratorRun.id == run_id)
-    )
-    found = session.exec(statement).first()
+    found = session.exec(_with_organization().where(OrchestratorRun.id == run_id)).first()
     return _run_of(*found) if found else None
+
+
+def initiators_before(run_id: UUID, *, session: Session) -> list[str]:
+    """Return who has started the runs that a run takes up: nobody approves what is done on their behalf."""
+    found: set[str] = set()
+    above = _parent_of(run_id, session=session)
+    while above:
+        row = session.exec(select(OrchestratorRun).where(OrchestratorRun.id == above)).one()
+        found.add(row.initiator_id)
+        above = row.parent_run_id
+    return sorted(found)
+
+
+def _parent_of(run_id: UUID, *, session: Session) -> UUID | None:
+    return session.exec(select(OrchestratorRun.parent_run_id).where(OrchestratorRun.id == run_id)).first()
 
 
 def open_runs(*, session: Session) -> list[Run]:
     """Return every run that has no end, the oldest first."""
     statement = (
-        select(OrchestratorRun, Organization)
-        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        _with_organization()
         .where(col(OrchestratorRun.completed_at).is_(None))
         .order_by(col(OrchestratorRun.started_at))
     )
-    return [_run_of(row, org) for row, org in session.exec(statement)]
+    return [_run_of(*found) for found in session.exec(statement)]
 
 
-def _run_of(row: OrchestratorRun, org: Organization) -> Run:
+def _with_organization() -> Select[OrchestratorRun, str, bool]:
+    """Return runs with their organisation's slug, and whether it exempts what only reads: as its policy says."""
+    said = (
+        select(OrganizationPolicy.read_only_exempt)
+        .where(OrganizationPolicy.org_id == OrchestratorRun.org_id)
+        .order_by(col(OrganizationPolicy.version).desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    exempt = func.coalesce(said, col(Organization.read_only_exempt))
+    return select(OrchestratorRun, Organization.slug, exempt).join(
+        Organization, col(Organization.id) == OrchestratorRun.org_id
+    )
+
+
+def _run_of(row: OrchestratorRun, org: str, read_only_exempt: bool) -> Run:
     others = {
-        "org": org.slug,
-        "read_only_exempt": org.read_only_exempt,
+        "org": org,
+        "read_only_exempt": read_only_exempt,
         "initiator": row.initiator_id,
         "request": row.prompt_inputs,
         "plan": load_plan(row.plan),
@@ -53,11 +79,16 @@ def wake(run_id: UUID, *, session: Session) -> None:
     _update(run_id, session=session, status=RunStatus.EXECUTING, waited_seconds=_waited_until_now(), paused_at=None)
 
 
-def pause(run_id: UUID, gate_kind: GateKind, *, session: Session) -> None:
-    """Note that a run waits, since when, and what its form shows."""
+def pause(run_id: UUID, gate_kind: GateKind, *, shown: JsonObject | None, session: Session) -> None:
+    """Note that a run waits, since when, and what its form shows.
+
+    Args:
+        shown: digest of each payload, by approval; empty: what was noted before stays.
+    """
     # A process that comes by again to read the answer finds it waiting already.
     since = func.coalesce(OrchestratorRun.paused_at, utc_now())
-    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind, paused_at=since)
+    noted = {} if shown is None else {"gate_shown": shown}
+    _update(run_id, session=session, status=RunStatus.PAUSED, gate_kind=gate_kind, paused_at=since, **noted)
 
 
 def _waited_until_now() -> ColumnElement[float]:

@@ -30,6 +30,11 @@ def system_session() -> Iterator[Session]:
         yield session
 
 
+def see_one_moment(*, session: Session) -> None:
+    """Have every statement of a transaction that has not begun to read see the database as it is now."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def only_one(lock: int, *, session: Session) -> bool:
     """Say whether nobody else has this lock; it is held until the transaction, or its process, ends."""
     return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": lock}))

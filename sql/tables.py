@@ -80,6 +80,7 @@ class OrchestratorRun(SQLModel, table=True):
     gate_round: int = 1
     gate_refusal: str | None = Field(default=None, sa_type=Text)
     gate_kind: str = Field(default="approvals", sa_type=Text)
+    gate_shown: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     epoch: int = 0
     lease_expires_at: datetime | None = Field(default=None, sa_type=_TIME)
     recoveries: int = 0
@@ -90,62 +91,12 @@ class OrchestratorRun(SQLModel, table=True):
     pins: JsonObject = Field(default_factory=dict, sa_type=JSONB)
     parent_run_id: UUID | None = None
     budget_cap_usd: Decimal | None = Field(default=None, sa_type=_MONEY)
+    team: str | None = Field(default=None, sa_type=Text)
     # None as SQL NULL: JSONB would otherwise store the JSON value null.
     result: JsonObject | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     error_summary: str | None = Field(default=None, sa_type=Text)
     started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
     completed_at: datetime | None = Field(default=None, sa_type=_TIME)
-    team: str | None = Field(default=None, sa_type=Text)
-
-
-class AgentPendingAction(SQLModel, table=True):
-    """An approval: what would happen, who decides until when, and the decision."""
-
-    __tablename__ = "agent_pending_actions"
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    org_id: UUID
-    run_id: UUID
-    step_id: str = Field(sa_type=Text)
-    action: str = Field(sa_type=Text)
-    engine_type: str = Field(sa_type=Text)
-    title: str = Field(sa_type=Text)
-    preview: str = Field(sa_type=Text)
-    payload: JsonObject = Field(sa_type=JSONB)
-    digest: str = Field(sa_type=Text)
-    risk: str = Field(sa_type=Text)
-    cost_ceiling_usd: Decimal = Field(sa_type=_MONEY)
-    policy: JsonObject = Field(sa_type=JSONB)
-    approvals_required: int = 1
-    initiator_id: str = Field(sa_type=Text)
-    started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
-    expires_at: datetime = Field(sa_type=_TIME)
-    outcome_on_expiry: str = Field(default="reject", sa_type=Text)
-    status: str = Field(default="pending", sa_type=Text)
-    decided_by: str | None = Field(default=None, sa_type=Text)
-    decided_via: str | None = Field(default=None, sa_type=Text)
-    decided_at: datetime | None = Field(default=None, sa_type=_TIME)
-    identity_verified: bool | None = None
-    note: str | None = Field(default=None, sa_type=Text)
-    consumed_at: datetime | None = Field(default=None, sa_type=_TIME)
-    version: int = 1
-    kind: str = Field(default="action", sa_type=Text)
-    choice: str | None = Field(default=None, sa_type=Text)
-
-
-class AgentActionVote(SQLModel, table=True):
-    """One person's vote on an approval."""
-
-    __tablename__ = "agent_action_votes"
-
-    org_id: UUID
-    approval_id: UUID = Field(primary_key=True)
-    user_id: UUID = Field(primary_key=True)
-    decision: str = Field(sa_type=Text)
-    via: str = Field(sa_type=Text)
-    identity_verified: bool
-    note: str | None = Field(default=None, sa_type=Text)
-    voted_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
 
 
 class AgentInvocation(SQLModel, table=True):
@@ -164,6 +115,10 @@ class AgentInvocation(SQLModel, table=True):
     engine_type: str = Field(sa_type=Text)
     action: str = Field(sa_type=Text)
     approval_id: UUID | None = None
+    # None of these three: no engine was called.
+    digest: str | None = Field(default=None, sa_type=Text)
+    rules_version: str | None = Field(default=None, sa_type=Text)
+    policy_version: int | None = None
     task_run_id: UUID | None = None
     rehearsal: bool
     input_summary: str = Field(sa_type=Text)
@@ -248,36 +203,3 @@ class UsageEntry(SQLModel, table=True):
     price_list: str | None = Field(default=None, sa_type=Text)
     holds: list[JsonObject] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
-
-
-class AuditChainHead(SQLModel, table=True):
-    """The newest link of an organisation's audit chain; its lock orders the writers."""
-
-    __tablename__ = "audit_chain_heads"
-
-    org_id: UUID = Field(primary_key=True)
-    sequence: int = Field(default=0, sa_type=BigInteger)
-    row_hash: str = Field(sa_type=Text)
-
-
-class AuditRow(SQLModel, table=True):
-    """One link of an organisation's audit chain."""
-
-    __tablename__ = "agent_action_audit_log"
-
-    org_id: UUID = Field(primary_key=True)
-    sequence: int = Field(primary_key=True, sa_type=BigInteger)
-    recorded_at: datetime = Field(primary_key=True, sa_type=_TIME)
-    event: str = Field(sa_type=Text)
-    actor: str = Field(sa_type=Text)
-    run_id: UUID | None = None
-    step_id: str | None = Field(default=None, sa_type=Text)
-    action: str | None = Field(default=None, sa_type=Text)
-    risk: str | None = Field(default=None, sa_type=Text)
-    was_automatic: bool
-    approval_id: UUID | None = None
-    digest: str | None = Field(default=None, sa_type=Text)
-    success: bool
-    summary: str = Field(sa_type=Text)
-    previous_hash: str = Field(sa_type=Text)
-    row_hash: str = Field(sa_type=Text)

@@ -3,12 +3,13 @@
 import json
 from uuid import UUID
 
-from maos.autonomy import AutonomyLevel, stricter
+from maos.autonomy import stricter
 from maos.errors import BadInput
+from maos.policy import Policy
 from maos.requests import RunRequest
 from sql import organizations
 from sql.session import org_session, system_session
-from sql.tables import Organization
+from tasks.policies import policy_book
 from tasks.secrecy import redaction
 
 _MAY_START_RUNS = frozenset({"owner", "author", "operator"})
@@ -28,12 +29,14 @@ def admit(request: RunRequest) -> UUID:
             own = ", ".join(organizations.organizations_of(request.initiator, session=session))
             allowed = f"organisations of {request.initiator}: {own or 'none'}"
             raise BadInput("org", request.org, allowed)
-        _check_organization(org, request)
+        if org.status != "active":
+            raise BadInput("org", request.org, f"an active organisation; this one is {org.status}")
         user = organizations.find_member(request.initiator, session=session)
         roles = organizations.roles_of(user.id, org_id=org.id, session=session) if user else frozenset()
     if not roles & _MAY_START_RUNS:
         allowed = f"a member of {request.org} with role {' or '.join(sorted(_MAY_START_RUNS))}"
         raise BadInput("initiator", request.initiator, allowed)
+    _check_policy(policy_book(org.id).policy, request)
     return org.id
 
 
@@ -50,12 +53,14 @@ def _refuse_secrets(request: RunRequest) -> None:
             )
 
 
-def _check_organization(org: Organization, request: RunRequest) -> None:
-    if org.status != "active":
-        raise BadInput("org", request.org, f"an active organisation; this one is {org.status}")
-    level = AutonomyLevel(org.autonomy)
+def _check_policy(policy: Policy, request: RunRequest) -> None:
+    if request.team is not None and request.team not in policy.teams:
+        allowed = ", ".join(sorted(policy.teams)) or "none: the organisation's policy names no teams"
+        raise BadInput("team", request.team, allowed)
+    level = policy.level_of(request.team)
     if request.autonomy and stricter(request.autonomy, level) is not request.autonomy:
-        raise BadInput("autonomy", request.autonomy.value, f"{level.value} or stricter for {request.org}")
+        whose = f"{request.org}, team {request.team}" if request.team else request.org
+        raise BadInput("autonomy", request.autonomy.value, f"{level.value} or stricter for {whose}")
 
 
 def check_operator(person: str, *, org_id: UUID, initiator: str) -> None:

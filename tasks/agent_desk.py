@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from maos.actions import Actions
+from maos.actions import Actions, JsonObject
 from maos.agent_journal import Frame, Standing, standing_of
 from maos.agent_limits import Used
+from maos.agent_policy import Judgement, judge
 from maos.agent_prompt import goal_of
 from maos.agent_team import Team
 from maos.errors import InputMismatch
 from maos.investigation import InvestigationParameters
+from maos.policy import Policy
 from maos.rules import Rules
 from maos.rules_check import tightened_actions
 from maos.runs import Run
@@ -36,6 +38,11 @@ class Desk:
         return self.payload.run
 
     @property
+    def policy(self) -> Policy:
+        """The policy of the organisation."""
+        return self.payload.policies.policy
+
+    @property
     def rules(self) -> Rules:
         """The rules of the organisation."""
         return self.payload.book.rules
@@ -44,6 +51,10 @@ class Desk:
     def actions(self) -> Actions:
         """Every action, as the rules have it asked about."""
         return tightened_actions(actions(), self.rules)
+
+    def judged(self, action: str, arguments: JsonObject) -> Judgement:
+        """Say what becomes of a call of the active agent."""
+        return judge(self.run, self.frame.member, action, self.actions, arguments=arguments, policy=self.policy)
 
     @property
     def frame(self) -> Frame:

@@ -4,7 +4,7 @@ from pydantic import ValidationError
 
 from maos.actions import ActionSpec, StepOutcome
 from maos.agent_journal import Message, ToolCall, Turn
-from maos.agent_policy import Ruling, judge
+from maos.agent_policy import Ruling
 from maos.investigation import Investigation, Todo, TodoState
 from tasks.agent_desk import Desk
 from tasks.agent_journal import write_turn
@@ -33,7 +33,7 @@ def rehearse(desk: Desk) -> None:
 
 def _is_free(desk: Desk, name: str) -> bool:
     """Say whether a tool runs unasked and without effect, and needs nothing that only the engine could make up."""
-    runs = judge(desk.run, desk.frame.member, name, desk.actions).ruling is Ruling.RUN
+    runs = desk.judged(name, {}).ruling is Ruling.RUN
     return runs and _needs_nothing(desk.actions[name])
 
 

@@ -1,229 +1,312 @@
-"""Asking for an approval, and the one function that decides one."""
+"""Deciding an approval: the one function in which every path ends."""
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from prefect import task
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 
-from maos.actions import JsonObject
-from maos.approvals import (
-    EXPIRES_AFTER,
-    WHOLE_RUN,
-    Approval,
-    ApprovalKind,
-    ApprovalPolicy,
-    DecisionRequest,
-    as_code,
-    parameters_as_markdown,
-    refusal_of,
-)
+from maos.approval_events import approval_event
+from maos.approvals import Approval, ApprovalKind, Decision
 from maos.audit import AuditEvent
-from maos.canonical import digest_of
-from maos.effects import DoubtChoice
-from maos.engines import EngineType
-from maos.errors import DecisionRefused
-from maos.risk import RiskLevel
-from maos.rules_check import policy_of
-from maos.runs import Run
+from maos.decisions import MOST_ROUNDS_OF_CHANGES, DecisionRequest, Refusal, Reviewer, Rule, refusal_of
+from maos.errors import DecisionRefused, IdentityRefused, MaosError
+from maos.notices import NoticeKind, reminder_at
 from maos.statuses import ApprovalStatus
-from maos.top_ups import OUT_OF_BUDGET
-from sql import approvals, audit, invocations, organizations, runs
+from maos.votes import Vote, progress_in_words, seat_of, verdict_of
+from sql import approvals, audit, votes
 from sql.session import org_session, system_session
-from sql.tables import AgentPendingAction, utc_now
-from tasks.ceilings import step_ceiling
-from tasks.internal_service import call_of
-from tasks.leases import run_session
-from tasks.options import LEDGER_OPTIONS
-from tasks.outages import outlasting
-from tasks.payloads import Payload, payload_of
-from tasks.secrecy import discreet, for_clients
-from tasks.services.registry import SERVICES
-
-_OF_NO_STEP = frozenset({WHOLE_RUN, OUT_OF_BUDGET})
+from tasks.edits import edited
+from tasks.exemptions import note_decision
+from tasks.notices import tell
+from tasks.plan_approvals import grant
+from tasks.reviewers import Identity, identify
+from tasks.secrecy import for_clients
 
 
-@task(task_run_name="ask-{step_id}", **LEDGER_OPTIONS)
-@discreet()
-def open_gate(run: Run, step_id: str) -> None:
-    """Ask a person to approve a step, or what to do about its effect in doubt.
+def decide(approval_id: UUID, request: DecisionRequest, *, identity: Identity | None = None) -> Approval:
+    """Decide an approval, or vote on it: every path ends here, and of any number of callers one decides.
 
-    Raises:
-        InputMismatch: when what the step reads does not fit what it needs.
-        RuleBroken: when the rules forbid it: what nobody may do, nobody is asked about.
-    """
-    payload = payload_of(run, step_id)
-    write_gate(run, _row_of(payload, _preview(payload)))
+    Args:
+        identity: of the reviewer, where it was established for several decisions at once.
 
-
-@outlasting
-def write_gate(run: Run, row: AgentPendingAction) -> None:
-    """Write an approval that waits, unless it waits already."""
-    with run_session(run) as session:
-        newest = approvals.newest_approvals(run.id, session=session).get(row.step_id)
-        if newest and newest.status is ApprovalStatus.PENDING:
-            return
-        in_doubt = invocations.is_in_doubt(run.id, row.step_id, session=session)
-        written = AgentPendingAction(**row.model_dump() | (_doubt_of(row) if in_doubt else {}))
-        session.add(written)
-        session.flush()
-        event = AuditEvent(
-            event="approval.requested",
-            actor=run.initiator if row.step_id in _OF_NO_STEP else run.plan.step(row.step_id).agent.name,
-            run_id=run.id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=RiskLevel(row.risk),
-            approval_id=written.id,
-            digest=row.digest,
-            summary=f"{written.title} Waits until {row.expires_at:%Y-%m-%d %H:%M} UTC.",
-        )
-        audit.append_audit(event, org_id=run.org_id, session=session)
-
-
-def _doubt_of(row: AgentPendingAction) -> dict[str, str]:
-    return {
-        "kind": ApprovalKind.IN_DOUBT,
-        "title": f"It is not known whether this happened: {row.title}",
-        "preview": (
-            "It was begun, and its process or its connection ended before the answer came. Look for it.\n\n"
-            f"- `{DoubtChoice.DONE.value}`: it did happen; it is written down and not done again\n"
-            f"- `{DoubtChoice.AGAIN.value}`: it did not, or twice does no harm; it is done again\n"
-            f"- reject: neither; the run goes on as the plan says of a rejected step\n\n{row.preview}"
-        ),
-    }
-
-
-def _row_of(payload: Payload, preview: str) -> AgentPendingAction:
-    return approval_row(
-        payload.run,
-        Question(
-            step_id=payload.step.id,
-            action=payload.step.action,
-            engine=payload.step.engine,
-            title=payload.spec.title,
-            preview=preview,
-            payload=payload.content,
-            risk=payload.spec.risk,
-            cost_ceiling_usd=step_ceiling(payload),
-            policy=policy_of(payload.book.rules, payload.step.action),
-        ),
-    )
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a person is asked."""
-
-    step_id: str
-    action: str
-    engine: EngineType
-    title: str
-    preview: str
-    payload: JsonObject
-    risk: RiskLevel
-    cost_ceiling_usd: Decimal = Decimal(0)
-    kind: ApprovalKind = ApprovalKind.ACTION
-    policy: ApprovalPolicy = field(default_factory=ApprovalPolicy)
-
-
-def approval_row(run: Run, question: Question) -> AgentPendingAction:
-    """Return a question as the row of an approval, under the policy as it is now."""
-    now = utc_now()
-    return AgentPendingAction(
-        org_id=run.org_id,
-        run_id=run.id,
-        step_id=question.step_id,
-        action=question.action,
-        engine_type=question.engine,
-        title=for_clients(question.title),
-        preview=question.preview,
-        payload=question.payload,
-        digest=digest_of(question.payload),
-        risk=question.risk,
-        cost_ceiling_usd=question.cost_ceiling_usd,
-        policy=question.policy.model_dump(mode="json"),
-        initiator_id=run.initiator,
-        started_at=now,
-        expires_at=now + EXPIRES_AFTER[question.risk],
-        status="pending",
-        kind=question.kind,
-    )
-
-
-def _preview(payload: Payload) -> str:
-    service = SERVICES.get(payload.step.action)
-    shown = service.preview(call_of(payload, service)) if service and service.preview else None
-    return _caller(payload) + (shown or parameters_as_markdown(payload.parameters))
-
-
-def _caller(payload: Payload) -> str:
-    call = payload.step.called_by
-    # What an agent asks for was in no plan that anybody has seen.
-    return (
-        f"Asked for by the agent {as_code(payload.step.agent.name)} of step {as_code(call.step)}.\n\n" if call else ""
-    )
-
-
-def decide(approval_id: UUID, request: DecisionRequest) -> Approval:
-    """Decide an approval: every path ends here, and of any number of callers one succeeds.
+    Returns:
+        The approval as it stands then: still pending where it takes further votes.
 
     Raises:
         DecisionRefused: naming the rule that refuses, or who decided first and when.
     """
-    request = request.model_copy(update={"note": for_clients(request.note, limit=None) if request.note else None})
+    request = _as_kept(request)
+    identity = identity or identify_for({approval_id: request}, org_id=_organisation_of(approval_id))
+    changed = _edited(approval_id, request, identity) if request.decision is Decision.EDIT else None
+    with org_session(identity.org_id) as session:
+        answer = _cast({approval_id: request.seen}, request, identity, changed, session=session)[approval_id]
+    if isinstance(answer, DecisionRefused):
+        raise answer
+    return answer
+
+
+def decide_alike(
+    seen: Mapping[UUID, str], request: DecisionRequest, *, identity: Identity
+) -> dict[UUID, Approval | MaosError]:
+    """Decide approvals of an organisation alike, by the rules of `decide`: what refuses one is that one's alone.
+
+    In one transaction, which takes a small part of the time of one for each. Each by itself where that fails, and
+    where they are edited.
+
+    Args:
+        seen: the digest of what was shown of each approval.
+    """
+    if request.decision is not Decision.EDIT:
+        with suppress(MaosError, SQLAlchemyError), org_session(identity.org_id) as session:
+            return dict(_cast(seen, _as_kept(request), identity, None, session=session))
+    return {name: _alone(name, request, digest, identity) for name, digest in seen.items()}
+
+
+def _alone(approval_id: UUID, request: DecisionRequest, digest: str, identity: Identity) -> Approval | MaosError:
+    try:
+        return decide(approval_id, request.model_copy(update={"seen": digest}), identity=identity)
+    except MaosError as error:
+        return error
+    except SQLAlchemyError as error:
+        return DecisionRefused(str(approval_id), f"the database does not take it ({type(error).__name__})")
+
+
+def _as_kept(request: DecisionRequest) -> DecisionRequest:
+    return request.model_copy(update={"note": for_clients(request.note, limit=None) if request.note else None})
+
+
+def _organisation_of(approval_id: UUID) -> UUID:
     with system_session() as session:
-        approval = approvals.find_approval(approval_id, session=session)
-    if approval is None:
+        return _existing(approval_id, approvals.find_approval(approval_id, session=session)).org_id
+
+
+def _existing(approval_id: UUID, found: Approval | None) -> Approval:
+    if found is None:
         raise DecisionRefused(str(approval_id), "no such approval")
-    with org_session(approval.org_id) as session:
-        user = organizations.find_member(request.reviewer, session=session)
-        roles = organizations.roles_of(user.id, org_id=approval.org_id, session=session) if user else frozenset()
-        if refusal := refusal_of(approval, request, roles=roles, now=datetime.now(UTC)):
-            raise DecisionRefused(str(approval_id), refusal)
-        if user is None or not approvals.decide_pending(approval, request, verified=False, session=session):
-            raise DecisionRefused(
-                str(approval_id), _who_was_first(approvals.find_approval(approval_id, session=session))
-            )
-        approvals.add_vote(approval, user.id, request, verified=False, session=session)
-        audit.append_audit(_decided(approval, request), org_id=approval.org_id, session=session)
-        decided = approvals.find_approval(approval_id, session=session)
-    return decided or approval
+    return found
 
 
-def _who_was_first(approval: Approval | None) -> str:
-    if approval is None or approval.decided_at is None:
-        return "it can no longer be decided"
-    return f"already {approval.status.value} by {approval.decided_by} at {approval.decided_at:%Y-%m-%d %H:%M:%S} UTC"
+def identify_for(requests: Mapping[UUID, DecisionRequest], *, org_id: UUID) -> Identity:
+    """Establish once who it is that asks to decide approvals of an organisation.
+
+    A one-time code is used up only where it can serve: not where everything is refused for other reasons.
+
+    Args:
+        requests: at least one, by approval; all of the same reviewer, with the same code.
+
+    Raises:
+        DecisionRefused: when the code does not prove it.
+    """
+    asked = next(iter(requests.values()))
+    known = _identity(asked.model_copy(update={"code": None}), org_id=org_id)
+    if not asked.code:
+        return known
+    proved = _reviewer(known).model_copy(update={"verified": True})
+    with org_session(org_id) as session:
+        given = votes.votes_on(requests.keys(), session=session)
+        now = approvals.database_time(session=session)
+        found = {each.id: each for each in approvals.find_approvals(requests.keys(), session=session)}
+    counting = [
+        name
+        for name, request in requests.items()
+        if name in found and refusal_of(found[name], request, proved, votes=given[name], now=now) is None
+    ]
+    return _identity(asked, org_id=org_id) if counting else known
 
 
-def _decided(approval: Approval, request: DecisionRequest) -> AuditEvent:
+def _identity(request: DecisionRequest, *, org_id: UUID) -> Identity:
+    try:
+        return identify(request.reviewer, request.code, org_id=org_id)
+    except IdentityRefused as refused:
+        rule = Rule.CODE if request.code else Rule.MEMBER
+        words = f"{refused.person} {refused.reason}"
+        raise DecisionRefused("of this reviewer", str(Refusal(rule=rule, words=words))) from None
+
+
+def _reviewer(identity: Identity) -> Reviewer:
+    return Reviewer(email=identity.email, roles=identity.roles, verified=identity.verified)
+
+
+def _edited(approval_id: UUID, request: DecisionRequest, identity: Identity) -> Approval:
+    with org_session(identity.org_id) as session:
+        approval = _existing(approval_id, approvals.find_approval(approval_id, session=session))
+        given = votes.votes_on([approval.id], session=session)[approval.id]
+        now = approvals.database_time(session=session)
+    _refuse(approval.id, refusal_of(approval, request, _reviewer(identity), votes=given, now=now))
+    return edited(approval, request)
+
+
+@dataclass(frozen=True)
+class _Ballot:
+    """A vote that counts, and what the votes on its approval come to with it."""
+
+    approval: Approval
+    vote: Vote
+    given: Sequence[Vote]
+    verdict: ApprovalStatus | int
+
+
+def _cast(
+    seen: Mapping[UUID, str | None],
+    request: DecisionRequest,
+    identity: Identity,
+    changed: Approval | None,
+    *,
+    session: Session,
+) -> dict[UUID, Approval | DecisionRefused]:
+    """Write the votes, and the decisions where they decide, while nobody else can; return what stands, or refuses.
+
+    Args:
+        seen: the digest of what was shown of each approval.
+        changed: the one approval with its parameters as the request has edited them.
+    """
+    locked = approvals.lock_approvals(seen.keys(), session=session)
+    now = approvals.database_time(session=session)
+    given = votes.votes_on(seen.keys(), session=session)
+    answers: dict[UUID, Approval | DecisionRefused] = {}
+    ballots = []
+    for name, digest in seen.items():
+        asked = request.model_copy(update={"seen": digest})
+        try:
+            approval = _existing(name, locked.get(name))
+            _refuse(name, refusal_of(approval, asked, _reviewer(identity), votes=given[name], now=now))
+            _refuse(name, _too_many_rounds(approval, asked, session=session))
+            ballots.append(_ballot(approval, asked, identity, given[name], changed, session=session))
+        except DecisionRefused as refused:
+            answers[name] = refused
+    standing = _count(ballots, request, identity, now=now, edited_anew=changed is not None, session=session)
+    return answers | standing
+
+
+def _ballot(
+    approval: Approval,
+    request: DecisionRequest,
+    identity: Identity,
+    given: Sequence[Vote],
+    changed: Approval | None,
+    *,
+    session: Session,
+) -> _Ballot:
+    vote = Vote(
+        email=identity.email,
+        approves=request.decision.approves,
+        revision=approval.revision,
+        stage=approval.stage,
+        seat=seat_of(approval, identity.email, identity.roles, given) or 0,
+    )
+    if changed:
+        approval, vote = _edit(approval, changed, vote, session=session)
+    given = [*given, vote]
+    verdict = ApprovalStatus.REJECTED if request.decision.ends_at_once else verdict_of(approval, given)
+    return _Ballot(approval, vote, given, verdict)
+
+
+def _count(
+    ballots: Sequence[_Ballot],
+    request: DecisionRequest,
+    identity: Identity,
+    *,
+    now: datetime,
+    edited_anew: bool,
+    session: Session,
+) -> dict[UUID, Approval]:
+    """Write ballots and what comes of them; return the approvals as they stand then."""
+    if not ballots:
+        return {}
+    cast = [(ballot.approval, ballot.vote) for ballot in ballots]
+    votes.add_votes(cast, request, by=identity.user_id, verified=identity.verified, session=session)
+    standing = {
+        ballot.approval.id: _go_on(ballot.approval, ballot.verdict, now=now, edited_anew=edited_anew, session=session)
+        for ballot in ballots
+        if not isinstance(ballot.verdict, ApprovalStatus)
+    }
+    for verdict in (ApprovalStatus.APPROVED, ApprovalStatus.REJECTED):
+        ended = [ballot.approval for ballot in ballots if ballot.verdict is verdict]
+        standing |= _decide(ended, request, verdict, verified=identity.verified, session=session)
+    events = []
+    for ballot in ballots:
+        events.append(_event(ballot, request, identity))
+        events += note_decision(ballot.approval, request, ballot.verdict, session=session)
+    audit.append_all(events, org_id=identity.org_id, session=session)
+    return standing
+
+
+def _refuse(approval_id: UUID, refusal: Refusal | None) -> None:
+    if refusal:
+        raise DecisionRefused(str(approval_id), str(refusal))
+
+
+def _too_many_rounds(approval: Approval, request: DecisionRequest, *, session: Session) -> Refusal | None:
+    if request.decision is not Decision.REQUEST_CHANGES:
+        return None
+    if approvals.rounds_of_changes(approval, session=session) < MOST_ROUNDS_OF_CHANGES:
+        return None
+    words = f"changes were requested {MOST_ROUNDS_OF_CHANGES} times already; approve, edit, respond or reject"
+    return Refusal(rule=Rule.ROUNDS, words=words)
+
+
+def _edit(approval: Approval, changed: Approval, vote: Vote, *, session: Session) -> tuple[Approval, Vote]:
+    """Put an edited payload in the place of the one that was shown; nobody but its editor has voted on it."""
+    if changed.revision != approval.revision + 1:
+        _refuse(approval.id, Refusal(rule=Rule.SEEN, words="it has been edited since it was shown; look again"))
+    approvals.edit(approval, changed, session=session)
+    votes.add_edit(approval, changed, edited_by=vote.email, session=session)
+    return changed, vote.model_copy(update={"revision": changed.revision})
+
+
+def _decide(
+    ended: Sequence[Approval], request: DecisionRequest, verdict: ApprovalStatus, *, verified: bool, session: Session
+) -> dict[UUID, Approval]:
+    if not ended:
+        return {}
+    decided = approvals.decide_pending(
+        [each.id for each in ended], request, verdict, verified=verified, session=session
+    )
+    for approval in ended:
+        if approval.id not in decided:
+            _refuse(approval.id, Refusal(rule=Rule.EXPIRED, words="it expired at this moment"))
+        if approval.kind is ApprovalKind.PLAN and verdict is ApprovalStatus.APPROVED:
+            grant(approval, request, verified=verified, session=session)
+    return decided
+
+
+def _go_on(approval: Approval, stage: int, *, now: datetime, edited_anew: bool, session: Session) -> Approval:
+    before = approval.stage
+    if stage != before:
+        expires_at = now + approval.policy.life_of(approval.risk)
+        approval = approval.model_copy(update={"stage": stage, "escalated": False, "expires_at": expires_at})
+        remind_at = reminder_at(approval, sent=0)
+        approvals.open_stage(approval, stage, expires_at=expires_at, remind_at=remind_at, session=session)
+    # Of a new payload, too: nobody but its editor has voted on it.
+    if stage != before or edited_anew:
+        tell(NoticeKind.REQUESTED, [approval], session=session)
+    return approval
+
+
+def _event(ballot: _Ballot, request: DecisionRequest, identity: Identity) -> AuditEvent:
+    approval, verdict = ballot.approval, ballot.verdict
     note = f": {request.note}" if request.note else ""
-    return AuditEvent(
-        event=f"approval.{request.decision.status.value}",
-        actor=request.reviewer,
-        run_id=approval.run_id,
-        step_id=approval.step_id,
-        action=approval.action,
-        risk=approval.risk,
+    proof = "verified by a one-time code" if identity.verified else "unverified"
+    said = f"{_IN_WORDS[request.decision]} by {identity.email} (identity {proof}){note}"
+    more = "" if isinstance(verdict, ApprovalStatus) else f"; {progress_in_words(approval, ballot.given)}"
+    return approval_event(
+        approval,
+        verdict.value if isinstance(verdict, ApprovalStatus) else "voted",
+        actor=identity.email,
         was_automatic=False,
-        approval_id=approval.id,
-        digest=approval.digest,
-        summary=f"{request.decision.status.value} by {request.reviewer} (identity unverified){note}",
+        policy_version=approval.policy.version,
+        summary=said + more,
     )
 
 
-@outlasting
-def void_approval(run: Run, step_id: str) -> None:
-    """Void the newest approval of a step, because it does not cover what would run."""
-    with run_session(run) as session:
-        if approval := approvals.newest_approvals(run.id, session=session).get(step_id):
-            approvals.supersede(approval.id, session=session)
-
-
-@outlasting
-def close_gate_round(run: Run, refusal: str | None) -> None:
-    """Note that the answer of the present gate was read; the next gate asks under a new key."""
-    with run_session(run) as session:
-        runs.next_gate_round(run.id, refusal, session=session)
+_IN_WORDS = {
+    Decision.APPROVE: "approved",
+    Decision.REJECT: "rejected",
+    Decision.EDIT: "edited and approved",
+    Decision.RESPOND: "answered instead of run",
+    Decision.REQUEST_CHANGES: "sent back for changes",
+}

@@ -43,6 +43,11 @@ def show_costs(run: Run) -> None:
     create_table_artifact(rows, key=f"{run.org}-costs", description=f"Costs: {total:f} USD in all")
 
 
+def show_vigilance(org: str, report: str) -> None:
+    """Publish how an organisation's reviewers decided."""
+    create_markdown_artifact(report, key=f"{org}-vigilance", description=f"How {org} decided")
+
+
 def show_artifacts(run: Run, outcome: StepOutcome) -> None:
     """Publish the files of a step that the Prefect UI can show."""
     for artifact in outcome.artifacts:

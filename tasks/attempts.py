@@ -10,17 +10,18 @@ from pydantic import ValidationError
 from sqlmodel import Session
 
 from maos.actions import ArtifactRef, StepOutcome
-from maos.approvals import Approval, ApprovalKind
-from maos.audit import AuditEvent
-from maos.errors import ApprovalInvalid, EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
+from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
 from maos.plans import PlanStep
-from maos.statuses import ApprovalStatus, InvocationStatus
+from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import approvals, audit, budgets, invocations, price_overrides
+from sql import audit, budgets, invocations, price_overrides
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
 from tasks import effects
+from tasks.audit import audit_attempt
+from tasks.consumption import consume_approval
+from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
 from tasks.leases import run_session
 from tasks.outages import outlasting
@@ -90,7 +91,7 @@ class Attempt:
             if known := invocations.find_invocation(self._invocation_id, session=session):
                 self.number = known.attempt
                 return
-            approval = _consume_approval(self._payload, session=session)
+            approval = consume_approval(self._payload, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
             row = AgentInvocation(
@@ -104,6 +105,9 @@ class Attempt:
                 engine_type=step.engine,
                 action=step.action,
                 approval_id=approval.id if approval else None,
+                digest=self._payload.digest,
+                rules_version=self._payload.book.version,
+                policy_version=self._payload.policies.version,
                 task_run_id=self._task_run_id,
                 rehearsal=run.rehearsal,
                 input_summary=for_clients(_inputs_in_words(self._payload)),
@@ -151,7 +155,7 @@ class Attempt:
             self._end(row, InvocationStatus.PENDING, session=session)
             if progress.calls:
                 append_calls(self._payload, progress.calls, actor=self._agent, session=session)
-            self._audit(row, "step.went_on", summary=row.output_summary, session=session)
+            audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
 
     @outlasting
     def _write_outcome(self, outcome: StepOutcome) -> None:
@@ -167,7 +171,7 @@ class Attempt:
             if outcome.proposed_steps:
                 append_steps(payload, outcome.proposed_steps, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
-            self._audit(row, "step.completed", summary=row.output_summary, session=session)
+            audit_attempt(row, "step.completed", risk=payload.risk, session=session)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -187,13 +191,16 @@ class Attempt:
             if row is None:
                 return False
             in_doubt = effects.note_failed(self._payload, error, session=session)
+            ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
             row.error_kind = None if in_doubt else kind_of(error).value
             row.error_summary = for_clients(error_for_clients(error))
             row.retry_at = None if in_doubt else retry_at(error, utc_now())
             status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
             self._end(row, status, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
-            self._audit(row, event, summary=row.error_summary, session=session)
+            audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
+            for withdrawal in ended:
+                audit.append_audit(withdrawal, org_id=row.org_id, session=session)
         return in_doubt
 
     def _running_row(self, session: Session) -> AgentInvocation | None:
@@ -229,37 +236,6 @@ class Attempt:
         if self._tariff:
             return self._tariff
         return Tariff(at=row.started_at, overrides=price_overrides.overrides_of(row.org_id, session=session))
-
-    def _audit(self, row: AgentInvocation, event: str, *, summary: str, session: Session) -> None:
-        payload = self._payload
-        entry = AuditEvent(
-            event=event,
-            actor=self._agent,
-            run_id=row.run_id,
-            step_id=row.step_id,
-            action=row.action,
-            risk=payload.spec.risk,
-            was_automatic=row.approval_id is None,
-            approval_id=row.approval_id,
-            digest=payload.digest,
-            success=event in {"step.completed", "step.went_on"},
-            summary=summary,
-        )
-        audit.append_audit(entry, org_id=row.org_id, session=session)
-
-
-def _consume_approval(payload: Payload, *, session: Session) -> Approval | None:
-    in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    if not payload.guarded and not in_doubt:
-        return None
-    approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
-    if approval is None or approval.status is not ApprovalStatus.APPROVED:
-        raise ApprovalInvalid(payload.step.id, "nobody has approved it")
-    if in_doubt and (approval.kind is not ApprovalKind.IN_DOUBT or approval.consumed_at):
-        raise ApprovalInvalid(payload.step.id, "nobody has said what to do about an effect in doubt")
-    if not approvals.consume(approval.id, payload.digest, session=session):
-        raise ApprovalInvalid(payload.step.id, "what was approved is not what would run now, or has expired")
-    return approval
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:

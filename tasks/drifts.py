@@ -9,7 +9,7 @@ from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus
 from sql import approvals
 from sql.plan_revisions import Origin
-from tasks.approvals import Question, approval_row, write_gate
+from tasks.gates import Question, approval_row, write_gate
 from tasks.leases import run_session
 from tasks.ledger import reread
 from tasks.outages import outlasting

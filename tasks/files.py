@@ -40,3 +40,12 @@ def read_file(folder: Path, file: ArtifactRef) -> bytes:
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise EngineFailure(FailureKind.BAD_REQUEST, f"the file {file.name} has changed since it was made")
     return content
+
+
+def checksum_of(path: Path) -> str | None:
+    """Return the SHA-256 of a file, or None where there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None

@@ -1,11 +1,12 @@
 """Flow runs as Prefect knows them: their states, and waking the ones that wait."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterId,
@@ -82,13 +83,17 @@ def flow_runs_without_end(*, older_than: timedelta) -> list[FlowRun]:
     return [each for each in found if each.state and each.state.timestamp <= latest]
 
 
-def wake(run_id: UUID, reviewer: str) -> bool:
-    """Resume a suspended run whose decisions are in the ledger; return whether Prefect took it."""
+def wake(run_id: UUID, reviewer: str, *, client: SyncPrefectClient | None = None) -> bool:
+    """Resume a suspended run whose decisions are in the ledger; return whether Prefect took it.
+
+    Args:
+        client: an open one, where many runs are woken.
+    """
     # A bare marker: the decision itself is in the ledger, and what Prefect is told it renders as a template.
     marker = {"decision": "already recorded", "reviewer": reviewer}
     try:
-        with get_client(sync_client=True) as client:
-            answer = client.resume_flow_run(run_id, run_input=marker)
+        with nullcontext(client) if client else get_client(sync_client=True) as asked:
+            answer = asked.resume_flow_run(run_id, run_input=marker)
     except PrefectHTTPStatusError:
         # The state is set before the form's schema: for a moment the input is refused. Tried again either way.
         return False

@@ -1,19 +1,23 @@
 """Reading a run and what is finished and decided of it: the truth the executor goes by."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlmodel import Session
 
 from maos.actions import JsonObject
 from maos.approvals import Approval
-from maos.audit import AuditEvent
 from maos.errors import LeaseLost
 from maos.runs import Ledger, Run
-from sql import approvals, audit, invocations, runs
+from maos.votes import Vote
+from sql import approvals, invocations, runs, votes
 from sql.session import org_session, system_session
+from tasks.expiry import expire_all
 from tasks.leases import release_lease, run_session, take_lease
 from tasks.outages import outlasting
+
+# A run has a hundred steps at most.
+_MOST_DUE = 200
 
 
 @outlasting
@@ -59,8 +63,7 @@ def survey(run: Run) -> tuple[Run, Ledger]:
         LeaseLost: when another process has taken it up.
     """
     with run_session(run) as session:
-        for expired in approvals.expire_due(run.id, session=session):
-            audit.append_audit(_expiry(expired), org_id=run.org_id, session=session)
+        expire_all(approvals.lock_due(run.id, limit=_MOST_DUE, session=session), session=session)
         present = runs.find_run(run.id, session=session) or run
         return present, ledger_of(present, session=session)
 
@@ -79,22 +82,14 @@ def ledger_of(run: Run, *, session: Session) -> Ledger:
 
 
 @outlasting
+def votes_of(run: Run, waiting: Iterable[Approval]) -> dict[UUID, list[Vote]]:
+    """Return the votes on approvals of a run."""
+    with org_session(run.org_id) as session:
+        return votes.votes_on([approval.id for approval in waiting], session=session)
+
+
+@outlasting
 def outputs_of(run: Run, step_ids: Collection[str]) -> dict[str, JsonObject]:
     """Return the outputs of those of the steps that are completed."""
     with org_session(run.org_id) as session:
         return invocations.outputs_of(run.id, step_ids, session=session)
-
-
-def _expiry(approval: Approval) -> AuditEvent:
-    return AuditEvent(
-        event="approval.expired",
-        actor="maos",
-        run_id=approval.run_id,
-        step_id=approval.step_id,
-        action=approval.action,
-        risk=approval.risk,
-        approval_id=approval.id,
-        digest=approval.digest,
-        success=False,
-        summary=f"nobody decided before {approval.expires_at:%Y-%m-%d %H:%M} UTC",
-    )

@@ -9,9 +9,10 @@ from maos.actions import JsonObject
 from maos.autonomy import AutonomyLevel
 from maos.rules_rehearsal import PastAction, Reviewer
 from sql import past_actions
+from sql.approval_tables import AgentPendingAction
 from sql.past_actions import PastStep
 from sql.session import org_session
-from sql.tables import AgentPendingAction, OrchestratorRun
+from sql.tables import OrchestratorRun
 
 _Key = tuple[UUID, str]
 
@@ -20,7 +21,8 @@ def past_actions_of(org_id: UUID, since: datetime) -> tuple[list[PastAction], li
     """Return every action that was begun or asked about since a time, and who may decide approvals now."""
     with org_session(org_id) as session:
         begun = {(step.run_id, step.step_id): step for step in past_actions.steps_since(org_id, since, session=session)}
-        asked = {(row.run_id, row.step_id): row for row in past_actions.requests_since(org_id, since, session=session)}
+        requests = past_actions.requests_since(org_id, since, session=session)
+        asked = {(row.run_id, row.step_id): row for row in requests if row.run_id}
         keys = list(dict.fromkeys([*begun, *asked]))
         runs = past_actions.runs_of_ids([*{run_id for run_id, _ in keys}], session=session)
         members = past_actions.members_of(org_id, session=session)

@@ -17,6 +17,7 @@ from maos.plan_graph import svg_of
 from maos.plan_looks import StepLook
 from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Plan
+from maos.policy import PolicyBook
 from maos.rules import Rules
 from maos.runs import Run
 from tasks.catalogue import actions
@@ -26,14 +27,14 @@ _SHORTEST_PAUSE_SECONDS = 1.0
 _PAUSE_AFTER_FAILURE_SECONDS = 30.0
 
 
-def show_plan(run: Run, rules: Rules) -> None:
+def show_plan(run: Run, rules: Rules, policies: PolicyBook) -> None:
     """Publish the plan as a table."""
-    asking = Asking(autonomy=run.autonomy, read_only_exempt=run.read_only_exempt, initiator=run.initiator, rules=rules)
+    asking = Asking(autonomy=run.autonomy, initiator=run.initiator, rules=rules, policies=policies)
     ceilings = planned_ceilings(run.plan, org_id=run.org_id, rehearsal=run.rehearsal)
     rows = plan_rows(run.plan, actions(), asking, ceilings)
     cells = [
-        row.model_dump(mode="json", exclude={"after", "ceiling_usd"})
-        | {"after": ", ".join(row.after), "USD at most": dollars(row.ceiling_usd)}
+        row.model_dump(mode="json", exclude={"risk", "may_rise", "after", "ceiling_usd"})
+        | {"risk": row.risk_in_words, "after": ", ".join(row.after), "USD at most": dollars(row.ceiling_usd)}
         for row in rows
     ]
     facts = [f"Plan `{run.plan_digest[:12]}`", run.autonomy.value, *(["rehearsal"] if run.rehearsal else [])]

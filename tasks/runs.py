@@ -1,5 +1,6 @@
 """Opening a run in the ledger, taking it up again, and giving it its end."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -8,9 +9,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from maos.actions import JsonObject
+from maos.approvals import Approval
 from maos.audit import AuditEvent
 from maos.autonomy import AutonomyLevel, stricter
-from maos.errors import BadInput, LeaseLost, PlanRefused
+from maos.bound_facts import END, OPENING, bound_digest
+from maos.canonical import digest_of
+from maos.errors import LeaseLost, PlanRefused
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
@@ -18,13 +22,14 @@ from maos.rules import RuleBook
 from maos.rules_check import calls_under, cap_under, held_to
 from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
-from sql import approvals, audit, budgets, invocations, leases, organizations, plan_revisions, runs
+from sql import approvals, audit, budgets, invocations, leases, plan_revisions, runs
 from sql.budgets import RunCaps
 from sql.invocations import Verdict
+from sql.plain_rows import run_facts
 from sql.plan_revisions import Origin
 from sql.session import org_session
-from sql.tables import OrchestratorRun, Organization
-from tasks.abandonment import abandon_running
+from sql.tables import OrchestratorRun
+from tasks.abandonment import abandon_running, audit_abandoned
 from tasks.admission import admit
 from tasks.catalogue import actions, rules_digest
 from tasks.engines import engines_without_key
@@ -33,6 +38,7 @@ from tasks.ledger import find_run, outputs_of, reread
 from tasks.options import LEDGER_OPTIONS
 from tasks.outages import outlasting
 from tasks.pinning import code_version, pins_of
+from tasks.policies import policy_book
 from tasks.retries import Retry, copy_files, plan_retry, reuse_outcomes
 from tasks.rules import rule_book
 from tasks.secrecy import discreet, for_clients
@@ -79,11 +85,9 @@ def open_run(run_id: UUID, opening: Opening) -> None:
 @outlasting
 def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> None:
     request, plan = opening.request, opening.plan
+    level = policy_book(org_id).policy.level_of(request.team)
     with org_session(org_id) as session:
-        org = organizations.find_organization(request.org, session=session)
-        if org is None:
-            raise BadInput("org", request.org, "an organisation that exists")
-        row = _row_of(run_id, opening, org, book)
+        row = _row_of(run_id, opening, book, org_id=org_id, level=level)
         session.add(row)
         session.flush()
         leases.take_lease(run_id, LEASE, session=session)
@@ -98,16 +102,21 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
         budgets.add_run_caps(run_id, caps, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
-            event="run.opened", actor=request.initiator, run_id=run_id, digest=plan.digest, summary=summary
+            event="run.opened",
+            actor=request.initiator,
+            run_id=run_id,
+            digest=plan.digest,
+            summary=summary,
+            result_digest=bound_digest(run_facts(row), OPENING),
         )
         audit.append_audit(event, org_id=org_id, session=session)
 
 
-def _row_of(run_id: UUID, opening: Opening, org: Organization, book: RuleBook) -> OrchestratorRun:
+def _row_of(run_id: UUID, opening: Opening, book: RuleBook, *, org_id: UUID, level: AutonomyLevel) -> OrchestratorRun:
     request, plan, retry = opening.request, opening.plan, opening.retry
     return OrchestratorRun(
         id=run_id,
-        org_id=org.id,
+        org_id=org_id,
         title=for_clients(request.title),
         initiator_type="user",
         initiator_id=request.initiator,
@@ -119,13 +128,13 @@ def _row_of(run_id: UUID, opening: Opening, org: Organization, book: RuleBook) -
         code_version=code_version(),
         pins=pins_of(plan, book),
         prompt_inputs=request.model_dump(mode="json"),
-        autonomy=stricter(request.autonomy or AutonomyLevel(org.autonomy), AutonomyLevel(org.autonomy)),
+        autonomy=stricter(request.autonomy or level, level),
+        team=request.team,
         # What is reused decides: rehearsed and real outcomes must not mix.
         rehearsal=retry.parent.rehearsal if retry and retry.reused else bool(engines_without_key(plan)),
         status=RunStatus.EXECUTING,
         parent_run_id=retry.parent.id if retry else None,
         budget_cap_usd=cap_under(book.rules, request.cost_cap_usd),
-        team=request.team,
     )
 
 
@@ -142,19 +151,22 @@ def retry_of(request: RunRequest) -> Retry | None:
 def wake_run(run: Run) -> Run:
     """Take a run up again in a new process: end what an earlier process left running."""
     with run_session(run) as session:
-        abandon_running(run, session=session)
+        abandoned = abandon_running(run, session=session)
         if run.status.ended:
             runs.reopen(run.id, session=session)
         else:
             runs.wake(run.id, session=session)
+        audit_abandoned(abandoned, session=session)
     return reread(run.id, run.org_id, run.epoch)
 
 
 @outlasting
-def pause_run(run: Run, gate_kind: GateKind) -> None:
+def pause_run(run: Run, gate_kind: GateKind, waiting: Iterable[Approval] = ()) -> None:
     """Note that the run waits for a person, and what its form shows."""
+    # Whoever comes by again to read the answer must not take what waits now for what was shown then.
+    shown = None if run.status is RunStatus.PAUSED else {str(each.id): each.digest for each in waiting}
     with run_session(run) as session:
-        runs.pause(run.id, gate_kind, session=session)
+        runs.pause(run.id, gate_kind, shown=shown, session=session)
 
 
 @task(task_run_name="close-run", **LEDGER_OPTIONS)
@@ -183,14 +195,22 @@ def _write_end(
     run: Run, status: RunStatus, reason: str | None, result: JsonObject, *, actor: str, session: Session
 ) -> RunResult:
     error_summary = for_clients(reason) if reason else None
-    abandon_running(run, session=session)
+    abandoned = abandon_running(run, session=session)
     ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
     approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     cost = budgets.cost_of_run(run.id, session=session)
+    audit_abandoned(abandoned, session=session)
     if ended:
         summary = error_summary or f"run {status.value}, {cost:f} USD"
-        success = status is RunStatus.COMPLETED
-        event = AuditEvent(event=f"run.{status.value}", actor=actor, run_id=run.id, success=success, summary=summary)
+        facts = {"status": status.value, "error_summary": error_summary, "result_digest": digest_of(result or None)}
+        event = AuditEvent(
+            event=f"run.{status.value}",
+            actor=actor,
+            run_id=run.id,
+            success=status is RunStatus.COMPLETED,
+            summary=summary,
+            result_digest=bound_digest(facts, END),
+        )
         audit.append_audit(event, org_id=run.org_id, session=session)
     return RunResult(run_id=run.id, status=status, cost_usd=cost, result=result)
 

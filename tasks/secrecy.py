@@ -13,7 +13,7 @@ from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind, MaosError
 from maos.known_secrets import redaction_of, secrets_of
 from maos.redaction import LONGEST_SUMMARY, Redaction, each_text
-from maos.settings import load_settings
+from maos.settings import Settings, load_settings
 from maos.usage import Receipt
 
 M = TypeVar("M", bound=BaseModel)
@@ -25,6 +25,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self._redaction = Redaction()
+        self._settings: Settings | None = None
 
     @property
     def redaction(self) -> Redaction:
@@ -37,6 +38,12 @@ class Keeper:
         if not (more.secrets <= known.secrets and more.hosts <= known.hosts):
             self._redaction = Redaction(known.secrets | more.secrets, known.hosts | more.hosts)
 
+    def learn_settings(self, settings: Settings) -> None:
+        """Add what is secret in the settings, once for as long as they are the same."""
+        if settings is not self._settings:
+            self.learn(redaction_of(settings))
+            self._settings = settings
+
 
 @lru_cache(maxsize=1)
 def keeper() -> Keeper:
@@ -46,7 +53,7 @@ def keeper() -> Keeper:
 
 def redaction() -> Redaction:
     """Return the redaction that knows the settings as they are now, and every block that was loaded."""
-    keeper().learn(redaction_of(load_settings()))
+    keeper().learn_settings(load_settings())
     return keeper().redaction
 
 
@@ -54,6 +61,11 @@ def kept(block: M) -> M:
     """Return a block, whose secrets are known from here on."""
     keeper().learn(Redaction(secrets_of(block)))
     return block
+
+
+def keep_secret(*secrets: str) -> None:
+    """Have these values known as secrets from here on."""
+    keeper().learn(Redaction(frozenset(secrets)))
 
 
 def for_clients(text: str, *, limit: int | None = LONGEST_SUMMARY) -> str:

@@ -5,14 +5,16 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
+from maos.approval_policy import ApprovalPolicy
 from maos.approvals import Approval, ApprovalKind
 from maos.audit import AuditEvent
 from maos.budgets import Amounts, BudgetScope, BudgetUnit, Hold
 from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.errors import BudgetExceeded
-from maos.frontier import has_failed
-from maos.risk import RiskLevel
+from maos.frontier import has_failed, level_in
+from maos.policy import approval_policy
+from maos.risk import Amount, RiskFacts, RiskLevel
 from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus
 from maos.top_ups import (
@@ -29,13 +31,15 @@ from maos.top_ups import (
 from sql import approvals, audit, budget_shares, past_costs
 from sql.budget_shares import Counter
 from sql.budget_standings import standing_of
-from tasks.approvals import Question, approval_row, write_gate
 from tasks.ceilings import planned_ceilings
+from tasks.gates import Question, approval_row, write_gate
 from tasks.leases import run_session
 from tasks.ledger import survey
 from tasks.outages import outlasting
+from tasks.policies import policy_book
 from tasks.rules import rule_book
 
+_RISK = RiskLevel.MEDIUM
 _REFUSED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED})
 
 
@@ -123,6 +127,13 @@ def _is_settled(ledger: Ledger, run: Run, step_id: str) -> bool:
     return failed or step_id in ledger.finished or step_id in ledger.skipped
 
 
+def _policy_for(run: Run, shortage: Shortage, amount: Decimal) -> ApprovalPolicy:
+    book = policy_book(run.org_id)
+    money = Amount(amount=amount, currency="USD") if shortage.hold.unit is BudgetUnit.USD else None
+    level = level_in(run, book.policy)
+    return approval_policy(book, _RISK, RiskFacts(amount=money), level=level, approvers=ApprovalPolicy())
+
+
 def _question(run: Run, shortage: Shortage, forecast: Forecast, amount: Decimal) -> Question:
     return Question(
         step_id=OUT_OF_BUDGET,
@@ -131,10 +142,10 @@ def _question(run: Run, shortage: Shortage, forecast: Forecast, amount: Decimal)
         title=f"The run is out of budget: top up by {shortage.hold.unit.in_words(amount)}?",
         preview=top_up_as_markdown(shortage, forecast, amount),
         payload=top_up_payload(shortage, amount, run_attempt=run.attempt),
-        risk=RiskLevel.MEDIUM,
+        risk=_RISK,
         cost_ceiling_usd=amount if shortage.hold.unit is BudgetUnit.USD else Decimal(0),
         kind=ApprovalKind.BUDGET,
-        policy=who_tops_up(shortage.scope),
+        policy=who_tops_up(shortage.scope, _policy_for(run, shortage, amount)),
     )
 
 

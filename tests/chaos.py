@@ -15,14 +15,15 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_SSL_CERT_FILE, PREFECT_API_URL
 from prefect.states import Crashed, Scheduled
 
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 from flows.hooks import recover_crashed
-from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
 from maos.autonomy import AutonomyLevel
+from maos.decisions import DecisionRequest
 from maos.requests import RunRequest
 from tasks.approvals import decide
 from tasks.flow_runs import wake
@@ -76,6 +77,7 @@ class Chaos:
             | {
                 "PREFECT_API_URL": str(PREFECT_API_URL.value()),
                 "PREFECT_API_AUTH_STRING": str(PREFECT_API_AUTH_STRING.value()),
+                "PREFECT_API_SSL_CERT_FILE": PREFECT_API_SSL_CERT_FILE.value() or "",
                 "CHAOS_HOOK": self._hooks["hook"].url,
                 "CHAOS_KEYED_HOOK": self._hooks["keyed"].url,
                 "CHAOS_LOG": str(self._folder / "chaos.log"),

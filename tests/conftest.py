@@ -8,15 +8,18 @@ import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-import httpx
 import psycopg
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from deployments.embedded.home import Home
+from deployments.embedded.no_authority import write_no_authority
 from deployments.embedded.ports import free_port
 from deployments.embedded.postgres import Cluster
+from deployments.embedded.prefect_api import api_client, api_fault
 from deployments.embedded.prefect_settings import server_environment
 from deployments.embedded.processes import Command, StopPlan, launch, stop
 from sql import database as maos_database
@@ -26,6 +29,19 @@ ROOT = Path(__file__).parent.parent
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 _TEMPLATE = "maos_template"
 _numbers = count(1)
+_END_TO_END = "tests/end_to_end/"
+
+
+class FilesAndOneStack(LoadFileScheduling):
+    """Hands whole files to the processes of `make test`, and all end-to-end files to one, for they share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _END_TO_END if nodeid.startswith(_END_TO_END) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilesAndOneStack:
+    """Distribute the tests by what they set up together."""
+    return FilesAndOneStack(config, log)
 
 
 @pytest.fixture(autouse=True)
@@ -100,7 +116,12 @@ def _execute(cluster: Cluster, statement: str) -> None:
 @pytest.fixture(scope="session")
 def prefect_api(cluster: Cluster, short_folder: Path) -> Iterator[str]:
     """The address of a running Prefect server, which Prefect's settings name."""
-    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+    from prefect.settings import (
+        PREFECT_API_AUTH_STRING,
+        PREFECT_API_SSL_CERT_FILE,
+        PREFECT_API_URL,
+        temporary_settings,
+    )
 
     _execute(cluster, "CREATE DATABASE prefect")
     port, login = free_port(), "maos:test"
@@ -117,18 +138,17 @@ def prefect_api(cluster: Cluster, short_folder: Path) -> Iterator[str]:
         )
     )
     api = f"http://127.0.0.1:{port}/api"
-    _wait_until_it_answers(f"{api}/health")
-    with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login}):
+    _wait_until_it_answers(api, login)
+    trusted = write_no_authority(home)
+    with temporary_settings({PREFECT_API_URL: api, PREFECT_API_AUTH_STRING: login, PREFECT_API_SSL_CERT_FILE: trusted}):
         yield api
     stop(server, StopPlan())
 
 
-def _wait_until_it_answers(address: str) -> None:
+def _wait_until_it_answers(api: str, login: str) -> None:
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(address, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
+    with api_client(api, login) as client:
+        while (fault := api_fault(client)) is not None:
+            if time.monotonic() > deadline:
+                raise TimeoutError(fault)
             time.sleep(0.2)
-    raise TimeoutError(address)

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from maos.approvals import Approval
 from maos.statuses import ApprovalStatus, RunStatus
-from sql.approvals import approval_of, list_approvals
+from sql.approval_queue import QueueFilter, list_approvals
 from sql.session import system_session
 from tasks.ledger import find_run
 from tasks.runs import end_run
@@ -41,7 +41,7 @@ def cancel_the_run() -> None:
     end_run(run, RunStatus.CANCELLED, "no longer wanted")
 
 
-def wait_for(find: Callable[[], T | None], seconds: float = 30) -> T:
+def wait_for(find: Callable[[], T | None], seconds: float = 120) -> T:
     """Wait until there is something to find."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -54,8 +54,8 @@ def wait_for(find: Callable[[], T | None], seconds: float = 30) -> T:
 def pending() -> list[Approval]:
     """Return the approvals that wait."""
     with system_session() as session:
-        found = list_approvals(org_id=None, status=ApprovalStatus.PENDING, limit=10, session=session)
-        return [approval_of(row) for row, _ in found]
+        found = list_approvals(QueueFilter(status=ApprovalStatus.PENDING), limit=10, session=session)
+        return [each.approval for each in found]
 
 
 def refuse_top_up() -> None:

@@ -36,7 +36,9 @@ class Delivered:
     @property
     def text(self) -> str:
         """What is to be read, with the line ends of a text."""
-        content = self.message.get_content()
+        part = self.message.get_body(("plain",))
+        assert part is not None
+        content = part.get_content()
         assert isinstance(content, str)
         return content.replace("\r\n", "\n")
 

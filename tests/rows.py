@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from maos.approvals import ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
 from maos.engines import EngineType
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel
+from sql.approval_tables import AgentPendingAction
 from sql.session import org_session
-from sql.tables import AgentInvocation, AgentPendingAction, OrchestratorRun
+from sql.tables import AgentInvocation, OrchestratorRun
 
 PLAN = Plan(steps=(PlanStep(id="act", agent="clerk", engine=EngineType.INTERNAL_SERVICE, action="act"),))
 

@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from maos.actions import ActionSpec
-from maos.approvals import Approval, ApprovalPolicy
+from maos.approval_policy import ApprovalPolicy
+from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
 from maos.errors import FailureKind

@@ -93,11 +93,21 @@ def test_nothing_is_caught_wholesale(path: Path) -> None:
 
 
 # Scheduled flows that keep the house: they have no request and no plan.
-HOUSEKEEPING = {"reconcile_runs"}
+HOUSEKEEPING = {"expire_approvals", "propose_exemptions", "reconcile_runs", "report_vigilance"}
 
 
 def _entrypoints() -> list[Path]:
-    shared = {"__init__", "execution", "approvals", "drifts", "top_ups", "hooks", "options"} | HOUSEKEEPING
+    shared = {
+        "__init__",
+        "execution",
+        "approvals",
+        "forms",
+        "plan_approvals",
+        "drifts",
+        "top_ups",
+        "hooks",
+        "options",
+    } | HOUSEKEEPING
     return [path for path in _files("flows") if path.stem not in shared]
 
 

@@ -15,6 +15,7 @@ import ssl
 import sys
 import threading
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -30,6 +31,8 @@ class Delivery:
     key: str
     path: str
     body: Any
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
+    raw: bytes = field(default=b"", compare=False)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise ValueError("no Idempotency-Key")
         if self.headers.get("Content-Type") != "application/json":
             raise ValueError("not application/json")
-        return Delivery(key, self.path, json.loads(raw))
+        return Delivery(key, self.path, json.loads(raw), dict(self.headers), raw)
 
     def _answer(self, behaviour: Behaviour) -> None:
         payload = behaviour.text.encode()

@@ -12,7 +12,7 @@ from maos.settings import Settings
 
 
 def connection_of(
-    settings: Settings, credentials: Credentials, *, cluster: Cluster | None, api_port: int | None
+    settings: Settings, credentials: Credentials, *, cluster: Cluster | None, api_port: int | None, authorities: str
 ) -> Connection:
     """Return the addresses that everything of the stack uses.
 
@@ -21,12 +21,11 @@ def connection_of(
         credentials: of what we run ourselves.
         cluster: our own, unless there is one elsewhere.
         api_port: of our own Prefect server, unless there is one elsewhere.
+        authorities: the file of those that are trusted for our own.
     """
     databases = _configured_databases(settings) if cluster is None else _own_databases(cluster, credentials)
-    api_url, auth_string = settings.prefect_api_url, _plain(settings.prefect_api_auth_string)
-    if api_port is not None:
-        api_url, auth_string = f"http://127.0.0.1:{api_port}/api", credentials.prefect_auth_string
-    return Connection.model_validate(databases | {"prefect_api_url": api_url, "prefect_api_auth_string": auth_string})
+    api = _configured_api(settings) if api_port is None else _own_api(api_port, credentials, authorities)
+    return Connection.model_validate(databases | api)
 
 
 def prefect_database(connection: Connection, credentials: Credentials, cluster: Cluster | None) -> str:
@@ -57,6 +56,22 @@ def _configured_databases(settings: Settings) -> dict[str, str | None]:
         "database_url_app": _plain(settings.database_url_app),
         "database_url_system": _plain(settings.database_url_system),
         "database_url_client": _plain(settings.database_url_client),
+    }
+
+
+def _own_api(port: int, credentials: Credentials, authorities: str) -> dict[str, str | None]:
+    return {
+        "prefect_api_url": f"http://127.0.0.1:{port}/api",
+        "prefect_api_auth_string": credentials.prefect_auth_string,
+        "prefect_api_ssl_cert_file": authorities,
+    }
+
+
+def _configured_api(settings: Settings) -> dict[str, str | None]:
+    return {
+        "prefect_api_url": settings.prefect_api_url,
+        "prefect_api_auth_string": _plain(settings.prefect_api_auth_string),
+        "prefect_api_ssl_cert_file": settings.prefect_api_ssl_cert_file,
     }
 
 

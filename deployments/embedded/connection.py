@@ -16,6 +16,7 @@ class Connection(BaseModel, frozen=True):
     database_url_client: str | None = None
     prefect_api_url: str
     prefect_api_auth_string: str | None = None
+    prefect_api_ssl_cert_file: str | None = None
 
     @property
     def ui_url(self) -> str:

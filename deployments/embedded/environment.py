@@ -48,6 +48,7 @@ def api_environment(connection: Connection) -> dict[str, str]:
     settings = {
         "PREFECT_API_URL": connection.prefect_api_url,
         "PREFECT_API_AUTH_STRING": connection.prefect_api_auth_string,
+        "PREFECT_API_SSL_CERT_FILE": connection.prefect_api_ssl_cert_file,
     }
     return {name: value for name, value in settings.items() if value is not None}
 

@@ -26,6 +26,11 @@ class Home:
         return self.folder / "connection.json"
 
     @property
+    def no_authority(self) -> Path:
+        """What the Prefect clients of the stack trust for TLS."""
+        return self.folder / "no-authority.pem"
+
+    @property
     def state(self) -> Path:
         """Processes of the running stack."""
         return self.folder / "stack.json"

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Collection
+from functools import partial
 
 import psutil
 
@@ -29,8 +30,7 @@ def stop_parts(home: Home, state: StackState | None, *, keep: Collection[Process
             continue
         stop(part.mark, STOP_PLANS[PartName(part.name)])
         stopped.append(part.name)
-    if strays := _strays(home, keep):
-        end_all(strays, _SECONDS)
+    if end_all(partial(_strays, home, keep), _SECONDS):
         stopped.append("unattended processes")
     server = state.part(PartName.POSTGRES) if state else None
     if (server is None or server.mark not in keep) and stop_server(home.postgres.resolve()):

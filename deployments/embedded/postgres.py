@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -166,7 +167,8 @@ def stop_server(folder: Path) -> bool:
     if mark is not None:
         stop(mark, STOP_PLANS[PartName.POSTGRES])
     # The children of a killed server lead sessions of their own and end a moment after it.
-    end_all(wait_gone(_processes(folder), 3.0), 3.0)
+    wait_gone(_processes(folder), 3.0)
+    end_all(partial(_processes, folder), 3.0)
     # The number in a stale file may belong to another process by now; PostgreSQL would then refuse to start.
     with contextlib.suppress(FileNotFoundError):
         (folder / "postmaster.pid").unlink()

@@ -6,6 +6,8 @@ from deployments.embedded.home import Home
 from deployments.embedded.launcher import SOCKET_VARIABLE
 
 WORK_POOL = "maos"
+# The tag of the flows that keep the house, and the queue of the pool that goes before all others.
+HOUSEKEEPING = "housekeeping"
 # `python` is found through the worker's PATH, so that a worker elsewhere has its own.
 RUN_COMMAND = "python -m deployments.embedded.launcher"
 

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -17,6 +18,8 @@ from deployments.embedded.accounts import Account, process_owner
 # The kernel's boot time, from which start times are counted, moves when the clock is set.
 _CLOCK_TOLERANCE_SECONDS = 2.0
 _LOG_LIMIT_BYTES = 20_000_000
+# What is being started while the others end is found in the next round; what survives so many cannot be ended.
+_ROUNDS = 5
 
 
 class ProcessMark(BaseModel, frozen=True):
@@ -102,7 +105,7 @@ def stop(mark: ProcessMark, plan: StopPlan) -> None:
             break
         _signal([process], number)
         wait_gone([process], seconds)
-    end_all(session_members(mark), 5.0)
+    end_all(partial(session_members, mark), 5.0)
 
 
 def session_members(mark: ProcessMark) -> list[psutil.Process]:
@@ -113,13 +116,23 @@ def session_members(mark: ProcessMark) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _session_of(process) == mark.pid]
 
 
-def end_all(processes: Iterable[psutil.Process], seconds: float) -> None:
-    """Ask processes to end, then end them."""
-    asked = list(processes)
-    _signal(asked, signal.SIGTERM)
-    left = wait_gone(asked, seconds)
-    _signal(left, signal.SIGKILL)
-    wait_gone(left, seconds)
+def end_all(find_left: Callable[[], list[psutil.Process]], seconds: float) -> bool:
+    """Ask processes to end, then end them, and so with those that they have started meanwhile.
+
+    Args:
+        find_left: finds those that run now.
+        seconds: how long they are given to end when asked, and then when killed.
+
+    Returns:
+        Whether there were any.
+    """
+    rounds = 0
+    while rounds < _ROUNDS and (left := find_left()):
+        _signal(left, signal.SIGTERM)
+        _signal(wait_gone(left, seconds), signal.SIGKILL)
+        wait_gone(left, seconds)
+        rounds += 1
+    return rounds > 0
 
 
 def wait_gone(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:

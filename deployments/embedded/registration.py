@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import yaml
@@ -11,12 +12,12 @@ from prefect.blocks.core import Block
 from prefect.cli import app as prefect_command
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flows import load_flow_from_entrypoint
 from prefect.workers.process import ProcessWorker
 
 import blocks
-from deployments.embedded.prefect_settings import RUN_COMMAND, WORK_POOL
+from deployments.embedded.prefect_settings import HOUSEKEEPING, RUN_COMMAND, WORK_POOL
 from deployments.embedded.registry import PREFECT_FILE, Registry
 from maos.errors import StackError
 
@@ -30,6 +31,7 @@ _PYTHON = "python -m "
 def register_project(digest: str, *, api_url: str) -> Registry:
     """Register everything and return what to look for at the next start."""
     _ensure_work_pool()
+    _ensure_housekeeping_queue()
     documents = [path for block in _block_types() if (path := _register_block(block))]
     _deploy_all()
     names = [f"/deployments/name/{name}" for name in _deployment_names()]
@@ -48,6 +50,12 @@ def _ensure_work_pool() -> None:
             return
         if pool.type == "process" and _command_of(pool.base_job_template).startswith(_PYTHON):
             client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=template))
+
+
+def _ensure_housekeeping_queue() -> None:
+    """Let housekeeping go before the runs: the server hands a worker the first few of a long queue only."""
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.create_work_queue(HOUSEKEEPING, work_pool_name=WORK_POOL, priority=1)
 
 
 def _command_of(template: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from deployments.embedded.environment import (
     run_database_environment,
 )
 from deployments.embedded.home import Home
+from deployments.embedded.no_authority import write_no_authority
 from deployments.embedded.parts import Part, PartName
 from deployments.embedded.ports import PortBook
 from deployments.embedded.postgres import Cluster
@@ -51,7 +52,9 @@ def build_stack(home: Home, settings: Settings, previous: StackState | None) -> 
     ports = PortBook(home.ports, in_use=living)
     cluster = _cluster(home, settings, credentials, ports)
     port = _api_port(settings, ports)
-    connection = connection_of(settings, credentials, cluster=cluster, api_port=port)
+    connection = connection_of(
+        settings, credentials, cluster=cluster, api_port=port, authorities=write_no_authority(home)
+    )
     base = base_environment(home, remote=port is None) | api_environment(connection)
     server = None
     if port is not None:

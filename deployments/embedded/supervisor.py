@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event
 
 from deployments.embedded.backoff import Backoff
@@ -150,7 +151,7 @@ class Supervisor:
             return
         self._report(f"{part.name} (process {mark.pid}) has ended: starting it again")
         # What it had started would go on unattended.
-        end_all(session_members(mark), 5.0)
+        end_all(partial(session_members, mark), 5.0)
         try:
             self._launch(part, part.command)
         except StackError as error:

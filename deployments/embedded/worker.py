@@ -14,7 +14,7 @@ from prefect.workers.process import ProcessWorker
 
 from deployments.embedded.backoff import Backoff
 from deployments.embedded.prefect_api import api_client
-from deployments.embedded.prefect_settings import WORK_POOL
+from deployments.embedded.prefect_settings import HOUSEKEEPING, WORK_POOL
 from deployments.embedded.worker_name import worker_name
 from maos.reconciliation import RECOVERY_STATE
 from maos.settings import Settings, load_settings
@@ -22,10 +22,13 @@ from tasks.logs import guard
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.responses import WorkerFlowRunResponse
 
 # A run that is told to end records that it crashed; the worker stays for its report.
 _RUN_END_SECONDS = 10.0
 _RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
+# A run mostly waits for its engines: a processor bears several. Each holds about 100 MB.
+_RUNS_A_PROCESSOR, _RUN_BYTES, _FEWEST_RUNS = 8, 100 * 1024**2, 4
 _logger = logging.getLogger("prefect.workers.maos")
 
 
@@ -50,6 +53,17 @@ class PatientWorker(ProcessWorker):
             _logger.warning("The Prefect API does not answer: %s", error)
             return []
 
+    async def _submit_scheduled_flow_runs(self, flow_run_response: "list[WorkerFlowRunResponse]") -> "list[FlowRun]":
+        """Start runs up to the limit; housekeeping is not counted: when all is full, it is what makes room."""
+        house = [entry for entry in flow_run_response if HOUSEKEEPING in entry.flow_run.tags]
+        others = [entry for entry in flow_run_response if entry not in house]
+        limiter, self._limiter = self._limiter, None
+        try:
+            started = await super()._submit_scheduled_flow_runs(house)
+        finally:
+            self._limiter = limiter
+        return started + await super()._submit_scheduled_flow_runs(others)
+
     async def _propose_crashed_state(self, flow_run: "FlowRun", message: str, client: Any = None) -> None:
         """Report a crash, unless a hook that heard of it first has had the run taken up again.
 
@@ -60,9 +74,16 @@ class PatientWorker(ProcessWorker):
             await super()._propose_crashed_state(flow_run, message, client)
 
 
-async def work() -> None:
+def most_runs(configured: int | None, *, processors: int, memory: int) -> int:
+    """Return how many runs may have a process at the same time; half of the memory is left to all else."""
+    if configured:
+        return configured
+    return max(_FEWEST_RUNS, min(processors * _RUNS_A_PROCESSOR, memory // 2 // _RUN_BYTES))
+
+
+async def work(limit: int) -> None:
     """Take runs from the work pool until a signal comes, then end those that still run."""
-    worker = PatientWorker(work_pool_name=WORK_POOL, name=worker_name(), create_pool_if_not_found=False)
+    worker = PatientWorker(work_pool_name=WORK_POOL, name=worker_name(), create_pool_if_not_found=False, limit=limit)
     working, told = asyncio.create_task(worker.start()), asyncio.Event()
     template = asyncio.create_task(_keep_template())
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,5 +148,7 @@ def wait_for_pool(settings: Settings) -> None:
 
 if __name__ == "__main__":
     guard()
-    wait_for_pool(load_settings())
-    asyncio.run(work())
+    configured = load_settings()
+    wait_for_pool(configured)
+    bears = most_runs(configured.worker_limit, processors=psutil.cpu_count() or 1, memory=psutil.virtual_memory().total)
+    asyncio.run(work(bears))

@@ -4,7 +4,13 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import sql.agent_tables
+import sql.approval_tables
+import sql.audit_tables
 import sql.budget_tables
+import sql.learning_tables
+import sql.notice_tables
+import sql.policy_tables
+import sql.reviewer_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 

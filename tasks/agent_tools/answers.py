@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from maos.actions import JsonObject
 from maos.agent_journal import ToolCall
-from maos.agent_policy import Ruling, judge, within_means
+from maos.agent_policy import Ruling, within_means
 from maos.agent_tools import (
     OWN_TOOLS,
     Delegate,
@@ -19,10 +19,12 @@ from maos.agent_tools import (
     UpdateTodos,
     WriteFile,
 )
+from maos.approvals import Approval, Decision
+from maos.canonical import canonical_json
 from maos.errors import BadInput, PlanRefused
 from maos.frontier import has_failed
 from maos.plan_check import extended_plan
-from sql import invocations
+from sql import approvals, invocations
 from sql.invocations import StepStates
 from sql.session import org_session
 from tasks.agent_desk import Desk
@@ -75,7 +77,7 @@ def _answer(desk: Desk, call: ToolCall, states: StepStates, answers: Answers) ->
         return _of_step(desk, call, states, answers)
     if call.name in OWN_TOOLS:
         return _of_own_tool(desk, call, answers)
-    judgement = judge(desk.run, desk.frame.member, call.name, desk.actions)
+    judgement = desk.judged(call.name, call.arguments)
     if judgement.ruling is Ruling.REFUSE:
         return ToolResult(judgement.reason, is_error=True)
     return carry_out(desk, call) if judgement.ruling is Ruling.RUN else why_not_called(desk, call)
@@ -85,13 +87,36 @@ def _of_step(desk: Desk, call: ToolCall, states: StepStates, answers: Answers) -
     step_id = desk.standing.waits_for[call.id]
     if step_id in states.finished:
         output = outputs_of(desk.run, [step_id])[step_id]
-        return outcome_in_words(output, f"Carried out as step {step_id}.")
+        return outcome_in_words(output, f"Carried out as step {step_id}{_as_edited(desk, step_id)}.")
     if reason := states.skipped.get(step_id):
         answers.refused[call.fingerprint] = reason
-        return ToolResult(f"It was not carried out: {reason}", is_error=True)
+        return _of_refused(desk, step_id, reason)
     if failure := states.failed.get(step_id):
         return ToolResult(f"It failed: {failure.summary}", is_error=True)
     return ToolResult("It is no longer part of the plan, and was not carried out.", is_error=True)
+
+
+def _as_edited(desk: Desk, step_id: str) -> str:
+    decision = _decision_on(desk, step_id)
+    if decision is None or decision.edited is None:
+        return ""
+    return f", with what a person has made of it: {canonical_json(decision.edited)}"
+
+
+def _of_refused(desk: Desk, step_id: str, reason: str) -> ToolResult:
+    decision = _decision_on(desk, step_id)
+    if decision and decision.decision is Decision.RESPOND:
+        return ToolResult(f"It was not carried out; a person answers instead: {decision.note}")
+    if decision and decision.decision is Decision.REQUEST_CHANGES:
+        words = f"It was not carried out; a person asks for changes, after which you may call it again: {decision.note}"
+        return ToolResult(words, is_error=True)
+    return ToolResult(f"It was not carried out: {reason}", is_error=True)
+
+
+@outlasting
+def _decision_on(desk: Desk, step_id: str) -> Approval | None:
+    with org_session(desk.run.org_id) as session:
+        return approvals.newest_approval(desk.run.id, step_id, session=session)
 
 
 def _of_own_tool(desk: Desk, call: ToolCall, answers: Answers) -> ToolResult:

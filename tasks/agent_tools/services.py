@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from maos.actions import JsonObject
 from maos.agent_journal import ToolCall
-from maos.agent_policy import Ruling, judge
+from maos.agent_policy import Ruling
 from maos.agent_team import Member
 from maos.agent_tools import OWN_TOOLS, arguments_of
 from maos.canonical import digest_of
@@ -34,7 +34,7 @@ def called_steps(desk: Desk, turn: int) -> dict[str, PlanStep]:
     for number, call in enumerate(desk.frame.calls, start=1):
         if call.name in OWN_TOOLS or call.fingerprint in desk.standing.refused:
             continue
-        if judge(desk.run, desk.frame.member, call.name, desk.actions).ruling is not Ruling.STEP:
+        if desk.judged(call.name, call.arguments).ruling is not Ruling.STEP:
             continue
         try:
             step = called_step(desk, call, step_id=_id_of(desk.payload.step.id, turn, number), turn=turn)
@@ -113,7 +113,8 @@ def _payload(desk: Desk, caller: Member, call: ToolCall, parameters: JsonObject)
         action=call.name,
         parameters=parameters,
     )
-    return Payload(desk.run, step, SERVICES[call.name].spec, parameters, inputs={}, content={}, book=desk.payload.book)
+    spec, own = SERVICES[call.name].spec, desk.payload
+    return Payload(desk.run, step, spec, parameters, {}, {}, own.book, own.policies)
 
 
 def _reference(desk: Desk, given: str) -> str:

@@ -55,7 +55,7 @@ class _OneRow:
     def reserve(self, row: AgentInvocation, session: Session) -> None:
         left = session.scalar(text("SELECT limit_usd - reserved_usd - spent_usd FROM naive_budget FOR UPDATE"))
         if left < _CEILING:
-            raise BudgetExceeded(row.step_id, "org", f"{_CEILING}", f"{left}", "usd", "")
+            raise BudgetExceeded(row.step_id, "org", f"{_CEILING}", f"{left}", "")
         session.execute(text("UPDATE naive_budget SET reserved_usd = reserved_usd + :amount"), {"amount": _CEILING})
         session.add(_entry(row, "reserve", _CEILING))
 

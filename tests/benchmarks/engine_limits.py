@@ -16,7 +16,7 @@ from prefect import Task, flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.settings import PREFECT_API_AUTH_STRING
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_SSL_CERT_FILE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from blocks.slots import give_back, take_slot
@@ -106,6 +106,7 @@ def test_how_long_a_killed_process_keeps_its_slot(prefect_api: str) -> None:
         **os.environ,
         "PREFECT_API_URL": prefect_api,
         "PREFECT_API_AUTH_STRING": PREFECT_API_AUTH_STRING.value() or "",
+        "PREFECT_API_SSL_CERT_FILE": PREFECT_API_SSL_CERT_FILE.value() or "",
     }
     holder = subprocess.Popen([sys.executable, "-c", _HOLD], env=environment, stdout=subprocess.PIPE)
     assert holder.stdout is not None

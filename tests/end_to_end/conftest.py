@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +37,7 @@ class Maos:
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
             cwd=ROOT,
         )
         assert expect is None or done.returncode == expect, (
@@ -53,6 +54,13 @@ class Maos:
         """Run a listing; return its rows."""
         return json.loads(self.run(*arguments, "--json"))
 
+    def shown(self, run_id: str, when: str, seconds: float = 120) -> dict[str, Any]:
+        """Return what is shown of a run once its row is so; until then the database is asked, which costs little."""
+        asked = f"SELECT 1 FROM orchestrator_runs WHERE id = '{run_id}' AND {when}"
+        wait_for(lambda: self.rows(asked), seconds)
+        found: dict[str, Any] = self.json("runs", "show", run_id)
+        return found
+
     def start_report(self, *arguments: str) -> str:
         """Start the example report and follow it to its gate or its end; return its id."""
         request = "examples/generate_report/request.json"
@@ -60,7 +68,7 @@ class Maos:
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return what the database says, as the operator's role."""
-        with psycopg.connect(self.run("db", "url", "--role", "system").strip()) as connection:
+        with psycopg.connect(_database_of(self)) as connection:
             return connection.execute(query.encode()).fetchall()
 
     def connection(self) -> dict[str, str]:
@@ -93,7 +101,7 @@ class Maos:
         return kept | {"MAOS_HOME": str(self.home), "COLUMNS": "200"}
 
 
-def wait_for(find: Callable[[], T | None], seconds: float = 60) -> T:
+def wait_for(find: Callable[[], T | None], seconds: float = 120) -> T:
     """Wait until there is something to find."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -103,7 +111,12 @@ def wait_for(find: Callable[[], T | None], seconds: float = 60) -> T:
     raise TimeoutError
 
 
-@pytest.fixture(scope="session")
+@cache
+def _database_of(maos: Maos) -> str:
+    return maos.run("db", "url", "--role", "system").strip()
+
+
+@pytest.fixture(scope="package")
 def maos() -> Iterator[Maos]:
     """A running stack with the demo organisation."""
     home = Path(tempfile.mkdtemp(prefix="maos-e2e-"))

@@ -6,6 +6,7 @@ in PostgreSQL's own files, whose tables are read as text. Not run: `maos db url`
 because they are asked to. Not found would be a secret that is split over two records, or hashed.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -18,13 +19,14 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
+from maos.evidence_check import check_evidence
 from maos.secret_patterns import forms_of
 from tasks.dispatch import ENGINE_TASKS
 from tasks.entrypoints import ENTRYPOINTS
 from tests.canary_process import STEPS
-from tests.end_to_end.conftest import ROOT, Maos, wait_for
+from tests.end_to_end.conftest import ROOT, Maos
 from tests.gemini_server import GeminiServer
-from tests.mail_receiver import MailReceiver
+from tests.mail_receiver import Delivered, MailReceiver
 from tests.messages_server import MessagesServer
 from tests.webhook_receiver import WebhookReceiver
 
@@ -93,7 +95,7 @@ def _report(stage: Stage) -> None:
     stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", f"as Claude says, {stage.own_password}")
     stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
     stage.run("run", "generate_report", "--request", REQUEST, "--wait", expect=1)
-    wait_for(lambda: stage.maos.json("runs", "show", run_id)["status"] == "completed", seconds=120)
+    stage.maos.shown(run_id, "status = 'completed'", seconds=120)
 
 
 # Each entrypoint, driven until its engines have said what they should not.
@@ -124,10 +126,22 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
+    # The report, the one whose writer refused, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:3]]
+    files = stage.maos.home / "evidence"
+    files.mkdir()
     listings = [
-        *(["runs", "show", run["id"]] for run in stage.maos.json("runs", "list")[:4]),
-        *([name, "list"] for name in ("runs", "approvals", "audit", "actions")),
+        *(["runs", "show", run] for run in runs),
+        *([name, "list"] for name in ("runs", "approvals", "audit", "actions", "notices")),
         ["prices", "show"],
+        ["audit", "show", "demo", "1"],
+        ["notices", "route", "list"],
+    ]
+    written = [
+        *(["evidence", run, "--out", str(files / f"{run}.json")] for run in runs),
+        *(["evidence", run, "--internal", "--out", str(files / f"{run}-internal.json")] for run in runs),
+        ["audit", "export", "--org", "demo", str(files / "demo.jsonl")],
+        ["audit", "verify", str(files / "demo.jsonl")],
     ]
     checks = [
         ["engines", "check"],
@@ -138,7 +152,7 @@ def _commands(stage: Stage) -> None:
     ]
     plans = [["plan", "generate_report", "--request", REQUEST]]
     secret = [["run", "generate_report", "--request", REQUEST, "--param", f"title={stage.own_password}"]]
-    commands = [*listings, *([*listing, "--json"] for listing in listings), *checks, *plans, *secret]
+    commands = [*listings, *([*listing, "--json"] for listing in listings), *written, *checks, *plans, *secret]
     stage.python("-c", _RUN_ALL, json.dumps(commands))
     assert "title: '[secret]' is not accepted" in stage.printed[-1]
 
@@ -252,7 +266,14 @@ def test_no_secret_is_in_any_file_of_the_home(stage: Stage) -> None:
     files = [path for path in stage.maos.home.rglob("*") if _is_searched(path, stage.maos.home)]
 
     assert {"worker.log", "prefect.log", "report.html"} <= {path.name for path in files}
-    assert {str(path): hits for path in files if (hits := stage.found_in(path.read_text(errors="replace")))} == {}
+    assert {str(path): hits for path in files if (hits := stage.found_in(_text_of(path)))} == {}
+
+
+def _text_of(path: Path) -> str:
+    # The server gives its leases back while the files are read.
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text(errors="replace")
+    return ""
 
 
 def _is_searched(path: Path, home: Path) -> bool:
@@ -286,6 +307,30 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
         assert "lighthouse" not in text.lower(), name
 
 
+def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
+    files = list((stage.maos.home / "evidence").glob("*.json"))
+    texts = {path.stem: path.read_text() for path in files}
+    for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
+
+    # The report, the one whose writer refused, and the plan of every engine.
+    assert len(for_clients) == 3
+    for name, text in for_clients.items():
+        assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
+        assert stage.found_in(text) == [], name
+        assert "127.0.0.1" not in text, name
+    assert [(path.stem, check_evidence(path.read_bytes()).finding) for path in files] == [
+        (path.stem, None) for path in files
+    ]
+    # Operators do read it.
+    assert any("claude-" in text for name, text in texts.items() if name.endswith("-internal"))
+
+
+def _as_read(mail: Delivered) -> str:
+    headers = [f"{name}: {value}" for name, value in mail.message.items()]
+    texts = [part.get_content() for part in mail.message.walk() if part.get_content_maintype() == "text"]
+    return "\n".join((*headers, *texts))
+
+
 def _client_surfaces(stage: Stage) -> dict[str, str]:
     surfaces: dict[str, str] = {}
     with psycopg.connect(stage.maos.connection()["database_url_client"]) as connection:
@@ -298,7 +343,9 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
     for path in (stage.maos.home / "artifacts").rglob("published/*"):
         surfaces[str(path)] = path.read_text()
     surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
-    surfaces["email"] = "\n".join(str(mail.message) + mail.text for mail in stage.mail.messages)
+    # The one address of this machine in them: that of the form, for whoever may decide.
+    pages = stage.maos.connection()["prefect_api_url"].removesuffix("/api") + "/runs/flow-run/"
+    surfaces["email"] = "\n".join(map(_as_read, stage.mail.messages)).replace(pages, "")
     surfaces["runs"] = json.dumps(_run_names(stage))
     return surfaces
 

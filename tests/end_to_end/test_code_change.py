@@ -30,7 +30,7 @@ class Copied(Maos):
             capture_output=True,
             text=True,
             check=False,
-            timeout=180,
+            timeout=300,
             cwd=self.project,
         )
         assert expect is None or done.returncode == expect, done.stdout + done.stderr
@@ -75,11 +75,7 @@ def _approve(maos: Copied, run_id: str, *arguments: str) -> None:
 
 
 def _ends(maos: Copied, run_id: str) -> dict[str, object]:
-    def look() -> dict[str, object] | None:
-        found: dict[str, object] = maos.json("runs", "show", run_id)
-        return found if found["completed_at"] else None
-
-    return wait_for(look, 90)
+    return maos.shown(run_id, "completed_at IS NOT NULL", 90)
 
 
 def test_a_change_that_does_not_touch_what_is_left_of_the_run_does_not_stop_it(copied: Copied) -> None:

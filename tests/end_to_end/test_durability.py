@@ -41,12 +41,9 @@ def _start(maos: Maos, data: Path) -> str:
 
 
 def _paused(maos: Maos, run_id: str, seconds: float = 60) -> dict[str, Any]:
-    def look() -> dict[str, Any] | None:
-        found: dict[str, Any] = maos.json("runs", "show", run_id)
-        assert found["status"] in {"executing", "paused"}, found["error_summary"]
-        return found if found["status"] == "paused" else None
-
-    return wait_for(look, seconds)
+    found = maos.shown(run_id, "status <> 'executing'", seconds)
+    assert found["status"] == "paused", found["error_summary"]
+    return found
 
 
 def _kill(maos: Maos, *parts: str) -> None:
@@ -129,7 +126,7 @@ def test_a_run_cancelled_in_prefect_ends_in_the_ledger_too(maos: Maos, long_data
     # What the Cancel button of the Prefect UI sends.
     maos.prefect("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}, "force": False})
 
-    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["completed_at"] and row)
+    shown = maos.shown(run_id, "completed_at IS NOT NULL")
     assert (shown["status"], shown["error_summary"]) == ("cancelled", "an operator cancelled the run")
     assert "running" not in {row["status"] for row in shown["invocations"]}
     wait_for(lambda: not maos.flow_processes(run_id), 30)
@@ -147,7 +144,8 @@ def test_a_held_run_waits_without_a_process_and_goes_on_when_released(maos: Maos
     assert held["held_by"] == AUTHOR
     assert "draw_charts" not in steps_then
     assert "it goes on" in said
-    wait_for(lambda: maos.json("runs", "show", run_id)["approvals"])
+    wait_for(lambda: maos.rows(f"SELECT 1 FROM agent_pending_actions WHERE run_id = '{run_id}'"))
+    assert maos.json("runs", "show", run_id)["approvals"]
     _check_once(maos, run_id)
 
 
@@ -155,25 +153,19 @@ def test_a_retry_says_what_it_reuses_and_does_the_rest_again(maos: Maos) -> None
     parent = maos.start_report("--param", "title=Retried")
     (approval,) = maos.json("runs", "show", parent)["approvals"]
     maos.run("approvals", "reject", approval["id"], "--as", REVIEWER, "--note", "draw it again")
-    wait_for(lambda: maos.json("runs", "show", parent)["status"] == "cancelled")
+    maos.shown(parent, "status = 'cancelled'")
 
     said = maos.json("runs", "retry", parent, "--as", AUTHOR, "--from", "draw_charts")
 
     assert said["reuses"] == ["profile_data", "aggregate_metrics", "write_narrative"]
     assert said["redoes"] == ["draw_charts", "publish_report"]
-    shown = _paused_when_known(maos, said["id"])
+    shown = maos.shown(said["id"], "status = 'paused'")
     assert shown["parent_run_id"] == parent
     reused = {row["step_id"] for row in shown["invocations"] if row["reused_from"]}
     assert reused == set(said["reuses"])
     (again,) = shown["approvals"]
     maos.run("approvals", "approve", again["id"], "--as", REVIEWER)
-    wait_for(lambda: maos.json("runs", "show", said["id"])["status"] == "completed")
-
-
-def _paused_when_known(maos: Maos, run_id: str) -> dict[str, Any]:
-    wait_for(lambda: maos.rows(f"SELECT 1 FROM orchestrator_runs WHERE id = '{run_id}' AND status = 'paused'"))
-    found: dict[str, Any] = maos.json("runs", "show", run_id)
-    return found
+    maos.shown(said["id"], "status = 'completed'")
 
 
 @pytest.mark.parametrize(

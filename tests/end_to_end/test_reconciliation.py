@@ -25,7 +25,8 @@ def test_a_decision_whose_maker_died_before_waking_the_run_wakes_it(maos: Maos) 
     run_id = maos.start_report()
     # As if the command had been killed between the two: decided in the ledger, Prefect told nothing.
     maos.python(
-        f"from uuid import UUID; from maos.approvals import *; from tasks.approvals import decide; "
+        f"from uuid import UUID; from maos.approvals import *; from maos.decisions import *; "
+        f"from tasks.approvals import decide; "
         f"decide(UUID('{_approval(maos, run_id)}'), DecisionRequest(decision=Decision.APPROVE, "
         f"reviewer='{REVIEWER}', via=DecisionPath.COMMAND_LINE))"
     )

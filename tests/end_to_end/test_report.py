@@ -43,7 +43,7 @@ def test_a_report_waits_without_a_process_and_is_published_after_approval(maos: 
 
     said = maos.run("approvals", "approve", _approval(maos, run_id)[:8], "--as", REVIEWER, "--note", "well done")
     assert "approved by reviewer@demo.example" in said
-    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["status"] == "completed" and row)
+    shown = maos.shown(run_id, "status = 'completed'")
 
     assert [(row["step_id"], row["status"], row["attempt"]) for row in shown["invocations"]] == [
         (row["step_id"], "completed", 1) for row in shown["invocations"]
@@ -77,7 +77,7 @@ def test_a_rejected_report_is_not_published(maos: Maos) -> None:
     run_id = maos.start_report()
 
     maos.run("approvals", "reject", _approval(maos, run_id), "--as", REVIEWER, "--note", "wrong quarter")
-    shown = wait_for(lambda: (row := maos.json("runs", "show", run_id))["status"] == "cancelled" and row)
+    shown = maos.shown(run_id, "status = 'cancelled'")
 
     assert shown["error_summary"] == f"step 'publish_report' was rejected by {REVIEWER}: wrong quarter"
     assert not (maos.home / "artifacts" / "demo" / run_id / "published").exists()
@@ -110,13 +110,13 @@ def test_prefects_retry_of_a_failed_run_reuses_what_is_finished(maos: Maos) -> N
     drawn = chart.read_bytes()
     chart.unlink()
     maos.run("approvals", "approve", _approval(maos, run_id), "--as", REVIEWER)
-    failed = wait_for(lambda: (found := maos.json("runs", "show", run_id))["completed_at"] and found)
+    failed = maos.shown(run_id, "completed_at IS NOT NULL")
     assert failed["error_summary"] == "step 'publish_report' failed: the engine did not deliver (bad request)"
     chart.write_bytes(drawn)
 
     _retry(maos, run_id)
 
-    ended = wait_for(lambda: (found := maos.json("runs", "show", run_id))["status"] == "completed" and found)
+    ended = maos.shown(run_id, "status = 'completed'")
     assert ended["attempt"] == 2
     attempts = sorted((row["step_id"], row["status"]) for row in ended["invocations"])
     assert attempts == [
@@ -177,7 +177,7 @@ def test_a_data_set_of_the_user_is_copied_to_where_runs_may_read(maos: Maos, tmp
     own.write_text("changed,meanwhile\n1,2\n")
 
     maos.run("approvals", "approve", _approval(maos, run_id), "--as", REVIEWER)
-    wait_for(lambda: maos.json("runs", "show", run_id)["status"] == "completed")
+    maos.shown(run_id, "status = 'completed'")
 
     plan = maos.rows(f"SELECT plan FROM orchestrator_runs WHERE id = '{run_id}'")[0][0]
     assert str(maos.home / "datasets" / "demo") in json.dumps(plan)
@@ -198,7 +198,8 @@ def test_an_answer_decides_only_what_its_form_has_shown(maos: Maos) -> None:
     first = _approval(maos, run_id)
     # Two people at once: one decides in the ledger, and the form of the other is what wakes the run.
     maos.python(
-        f"from uuid import UUID; from maos.approvals import *; from tasks.approvals import decide; "
+        f"from uuid import UUID; from maos.approvals import *; from maos.decisions import *; "
+        f"from tasks.approvals import decide; "
         f"decide(UUID('{first}'), DecisionRequest(decision=Decision.APPROVE, "
         f"reviewer='{REVIEWER}', via=DecisionPath.COMMAND_LINE))"
     )

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, Decision, DecisionPath
+from maos.decisions import DecisionRequest
 from maos.errors import DecisionRefused
 from maos.statuses import ApprovalStatus
 from sql.approvals import consume, find_approval

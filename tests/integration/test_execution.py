@@ -8,7 +8,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from sqlalchemy import text
 
-from maos.approvals import Approval, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, Decision, DecisionPath
+from maos.decisions import DecisionRequest
 from sql.session import system_session
 from tasks.approvals import decide
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for

@@ -41,7 +41,8 @@ def test_a_run_that_ended_outside_leaves_nothing_open(org_id: UUID, hook, state,
     assert rows("SELECT status FROM agent_pending_actions") == [("cancelled",)]
     assert rows("SELECT status, error_kind FROM agent_invocations") == [("failed", "process_died")]
     assert rows("SELECT reserved FROM budget_standings") == [(0,)]
-    assert rows("SELECT event FROM agent_action_audit_log") == [(f"run.{status}",)]
+    events = rows("SELECT event FROM agent_action_audit_log ORDER BY sequence")
+    assert events == [("step.failed",), (f"run.{status}",)]
 
 
 def test_a_run_that_has_its_end_keeps_it(org_id: UUID) -> None:

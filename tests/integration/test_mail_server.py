@@ -21,6 +21,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH")
 SENDER = "runs@maos.example"
 PASSWORD = "correct horse"
 EHLO = b"250-mail.example\r\n250 SIZE 1000000\r\n"
+# A loaded machine keeps a deadline late; one that is not kept is never met, or after the 30 seconds of the block.
+SOON = 20
 UNTIL_DATA = (b"220 hello\r\n", EHLO, b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n")
 
 
@@ -159,7 +161,7 @@ def test_a_server_that_drips_before_the_message_is_left_at_the_deadline(said: tu
     with ScriptedServer((*said, b"2"), then="drip") as server:
         assert failure(block(server, timeout_seconds=0.3)).kind is FailureKind.UNREACHABLE
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
@@ -275,8 +277,8 @@ def test_a_server_that_does_not_answer_in_time_leaves_it_open(receiver: MailRece
     receiver.will_stall()
     began = time.monotonic()
 
-    assert failure(block(receiver), seconds=0.3).kind is FailureKind.TIMED_OUT
-    assert time.monotonic() - began < 2
+    assert failure(block(receiver), seconds=2).kind is FailureKind.TIMED_OUT
+    assert time.monotonic() - began < SOON
     assert len(receiver.messages) == 1
 
 
@@ -291,9 +293,9 @@ def test_an_answer_that_drips_is_left_at_the_deadline() -> None:
     lines = mail().as_bytes().count(b"\n")
     began = time.monotonic()
     with ScriptedServer((*UNTIL_DATA, *[b""] * lines, b"2"), then="drip") as server:
-        assert failure(block(server), seconds=0.3).kind is FailureKind.TIMED_OUT
+        assert failure(block(server), seconds=2).kind is FailureKind.TIMED_OUT
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
 
 
 # The block.

@@ -14,11 +14,17 @@ from sqlalchemy import create_engine
 from sqlmodel import SQLModel
 
 import sql.agent_tables
+import sql.approval_tables
+import sql.audit_tables
 import sql.budget_tables
+import sql.learning_tables
+import sql.notice_tables
+import sql.policy_tables
+import sql.reviewer_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
-from maos.audit import GENESIS_HASH, AuditLink, ChainReader, link_hash
+from maos.audit import FIRST_COLUMNS, GENESIS_HASH, AuditLink, ChainReader, document_of, link_hash
 from maos.budgets import EVER, BudgetUnit, Hold
 from sql.database import sqlalchemy_address, upgrade
 
@@ -90,7 +96,8 @@ def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
         recorded_at=datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC),
         previous_hash=GENESIS_HASH,
     )
-    fields = link.model_dump() | {"row_hash": link_hash(link)}
+    # Columns that came later are not there yet, and are not in the hash.
+    fields = link.model_dump(include=set(FIRST_COLUMNS)) | {"row_hash": link_hash(link)}
     names = ", ".join(fields)
     places = ", ".join(f"%({name})s" for name in fields)
     with psycopg.connect(address) as connection:
@@ -102,7 +109,7 @@ def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
 
     with psycopg.connect(address, row_factory=dict_row) as connection:
         (row,) = connection.execute("SELECT * FROM agent_action_audit_log").fetchall()
-    assert ChainReader().read(AuditLink.model_validate(row), row["row_hash"]) is None
+    assert ChainReader().read(document_of(AuditLink.model_validate(row)), row["row_hash"]) is None
 
 
 def test_what_was_reserved_before_there_were_shares_is_still_settled(

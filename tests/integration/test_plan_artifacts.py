@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import Artifact
 from maos.autonomy import AutonomyLevel
 from maos.plan_looks import StepLook
 from maos.plans import Plan
+from maos.policy import PolicyBook
 from maos.rules import Rules
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
@@ -175,7 +176,7 @@ def test_the_table_says_who_would_be_asked_and_what_it_can_cost(run: Run) -> Non
     def showing() -> UUID:
         from prefect.runtime import flow_run
 
-        show_plan(run, Rules())
+        show_plan(run, Rules(), PolicyBook())
         return UUID(flow_run.get_id())
 
     (artifact,) = artifacts_of(run_of(showing()))

@@ -169,7 +169,7 @@ def test_what_a_step_reads_is_checked_before_it_runs(bench: Bench) -> None:
 
 
 def test_no_more_steps_run_at_once_than_the_request_allows(bench: Bench) -> None:
-    most_at_once = bench.watch_overlap(0.1)
+    most_at_once = bench.watch_overlap(20)
     bench.plan(*(step(f"s{number}", text=f"s{number}") for number in range(6)))
 
     assert bench.run(parallelism=2).is_completed()
@@ -271,7 +271,7 @@ def test_an_effect_whose_fate_is_unknown_is_never_repeated_by_itself(bench: Benc
     answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
     refusal = wait_for(lambda: rows("SELECT gate_refusal FROM orchestrator_runs WHERE gate_round = 2"))
     assert "approving takes a choice: again or done" in refusal[0][0]
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, choice="done")
+    answer_form(only_run_id(), decision="approve: done", reviewer=REVIEWER)
 
     assert beside.end().is_completed()
     assert delivered.read_text() == "."
@@ -285,10 +285,10 @@ def test_a_person_may_have_an_effect_in_doubt_done_again(bench: Bench) -> None:
     beside = bench.run_beside()
     wait_for(pending)
 
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, choice="again")
+    answer_form(only_run_id(), decision="approve: again", reviewer=REVIEWER)
     # In doubt once more: what was said of the first doubt says nothing about this one.
     wait_for(lambda: delivered.read_text() == ".." and pending())
-    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER, choice="again")
+    answer_form(only_run_id(), decision="approve: again", reviewer=REVIEWER)
 
     assert beside.end().is_completed()
     assert delivered.read_text() == "..."

@@ -144,7 +144,7 @@ def _asked_again(bench: Bench, parent: UUID, delivered: Path) -> None:
     again = bench.run_beside(retry={"run": str(parent)})
     (asked,) = wait_for(pending)
     assert (asked.kind, asked.run_id != parent) == ("in_doubt", True)
-    answer_form(asked.run_id, decision="approve", reviewer=REVIEWER, choice="done")
+    answer_form(asked.run_id, decision="approve: done", reviewer=REVIEWER)
 
     assert again.end().is_completed()
     assert delivered.read_text() == "."
@@ -172,7 +172,7 @@ def test_a_doubt_outlasts_rules_that_forbid_the_step_for_a_while(
     wait_for(pending)
     parent = only_run_id()
     project.say("actions: [profile_data]")
-    answer_form(parent, decision="approve", reviewer=REVIEWER, choice="again")
+    answer_form(parent, decision="approve: again", reviewer=REVIEWER)
     assert beside.end().is_failed()
     project.say("")
 

@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State, StateType
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from maos.actions import StepOutcome
-from maos.approvals import approvals_as_markdown
+from maos.approval_view import approvals_as_markdown
 from maos.effects import Effect, EffectKind
 from maos.errors import BadInput, RulesRefused
 from maos.plans import PlanStep

@@ -6,8 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath, DecisionRequest
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
 from maos.budgets import BudgetPeriod, BudgetScope
+from maos.decisions import DecisionRequest
 from maos.errors import BudgetExceeded, DecisionRefused
 from maos.images import MAX_OUTPUT_TOKENS
 from maos.plans import Plan, PlanStep

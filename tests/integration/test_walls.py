@@ -14,7 +14,10 @@ from tests.rows import add_run
 _APPEND_ONLY = (
     "agent_action_audit_log",
     "agent_action_votes",
+    "approval_likenesses",
+    "approval_rollbacks",
     "invocation_vendor_details",
+    "organization_policies",
     "organization_rules",
     "usage_entries",
 )
@@ -94,7 +97,7 @@ def test_history_can_only_be_added_to(database: str, table: str, role: str) -> N
 def test_without_an_organisation_there_are_no_rows(database: str, org_id: UUID) -> None:
     add_run(org_id)
     with psycopg.connect(f"{database}?options=-crole%3Dmaos_app") as connection:
-        for table in [*_tenant_tables(database), "organizations", "users"]:
+        for table in [*_tenant_tables(database), "organizations", "users", "reviewer_codes"]:
             counted = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
 
             assert counted == (0,), table

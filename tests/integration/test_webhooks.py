@@ -18,6 +18,8 @@ from tests.scripted_server import ScriptedServer
 from tests.webhook_receiver import WebhookReceiver
 
 BODY = b'{"total": 7}'
+# A loaded machine keeps a deadline late; one that is not kept is never met, or after the 30 seconds of the block.
+SOON = 20
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def test_a_receiver_that_does_not_shake_hands_in_time_is_unreachable() -> None:
     with ScriptedServer((b"", b"\x16\x03\x03\x40\x00"), then="drip") as server:
         assert failure(f"https://127.0.0.1:{server.port}/", seconds=0.3).kind is FailureKind.UNREACHABLE
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < SOON
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0x7f000001", "169.254.169.254"])
@@ -195,8 +197,8 @@ def test_a_receiver_that_does_not_answer_in_time_leaves_it_open(receiver: Webhoo
     {"stall": receiver.will_stall, "drip": receiver.will_drip}[ending]()
     began = time.monotonic()
 
-    assert failure(receiver.url, seconds=0.3).kind is FailureKind.TIMED_OUT
-    assert time.monotonic() - began < 2
+    assert failure(receiver.url, seconds=2).kind is FailureKind.TIMED_OUT
+    assert time.monotonic() - began < SOON
     assert receiver.keys == ["maos-1"]
 
 

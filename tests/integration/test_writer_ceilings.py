@@ -11,6 +11,7 @@ from maos.autonomy import AutonomyLevel
 from maos.errors import EngineFailure, FailureKind
 from maos.narrative import NARRATIVE
 from maos.plans import Plan
+from maos.policy import PolicyBook
 from maos.rules import LONGEST_PROSE_BYTES, RuleBook
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
@@ -90,6 +91,7 @@ def payload(
         inputs=inputs,
         content={},
         book=book,
+        policies=PolicyBook(),
     )
 
 

@@ -5,9 +5,9 @@ from decimal import Decimal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from maos.actions import ActionSpec
+from maos.actions import ActionSpec, AmountField
 from maos.agent_limits import LONGEST_REPLY_TOKENS, Used, check_money, reply_tokens
-from maos.agent_policy import Ruling, judge, within_means
+from maos.agent_policy import Judgement, Ruling, judge, within_means
 from maos.agent_prompt import system_of, tools_of
 from maos.agent_team import Member, Team
 from maos.autonomy import AutonomyLevel
@@ -17,8 +17,10 @@ from maos.errors import LimitReached, PlanRefused
 from maos.investigation import INVESTIGATE, AgentLimits, InvestigationParameters
 from maos.plan_check import check_plan
 from maos.plans import Plan, PlanStep
-from maos.risk import RiskLevel
+from maos.policy import Policy
+from maos.risk import Amount, RiskLevel, RiskRule
 from maos.rules import Rules
+from maos.runs import Run
 from tests.runs import ACTIONS, run_of, step
 
 SUPERVISED, SEMI, AUTONOMOUS = AutonomyLevel
@@ -26,6 +28,11 @@ SUPERVISED, SEMI, AUTONOMOUS = AutonomyLevel
 
 class _Parameters(BaseModel):
     text: str = ""
+
+
+class _Payment(BaseModel):
+    sum: Decimal = Decimal(1)
+    money: str = "EUR"
 
 
 def _spec(name: str, **facts: object) -> ActionSpec:
@@ -41,12 +48,21 @@ SPECS = {
     "ask": _spec("ask", always_asks=True),
     "look": _spec("look", read_only=True),
     "draw": _spec("draw", engine=EngineType.GEMINI_IMAGE),
+    "pay": _spec("pay", parameters=_Payment, amount=AmountField(amount="sum", currency="money")),
     INVESTIGATE.name: INVESTIGATE,
 }
 
 
 def _member(*tools: str, autonomy: AutonomyLevel | None = None) -> Member:
     return Member("Ada", "", tools or tuple(SPECS), (), autonomy)
+
+
+def judged(
+    run: Run, action: str, caller: Member | None = None, *, policy: Policy | None = None, **arguments: object
+) -> Judgement:
+    return judge(
+        run, caller or _member(), action, SPECS, arguments=arguments, policy=policy or Policy(autonomy=AUTONOMOUS)
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +89,7 @@ def _member(*tools: str, autonomy: AutonomyLevel | None = None) -> Member:
 def test_a_call_runs_becomes_a_step_or_is_refused(
     run: AutonomyLevel, agent: AutonomyLevel | None, action: str, ruling: Ruling
 ) -> None:
-    judgement = judge(run_of(step("a"), autonomy=run), _member(autonomy=agent), action, SPECS)
+    judgement = judged(run_of(step("a"), autonomy=run), action, _member(autonomy=agent))
 
     assert judgement.ruling is ruling
     assert bool(judgement.reason) is (ruling is Ruling.REFUSE)
@@ -82,13 +98,13 @@ def test_a_call_runs_becomes_a_step_or_is_refused(
 def test_what_only_reads_runs_unasked_where_the_organisation_says_so() -> None:
     run = run_of(step("a"), autonomy=SUPERVISED)
 
-    assert judge(run, _member(), "look", SPECS).ruling is Ruling.STEP
+    assert judged(run, "look").ruling is Ruling.STEP
     exempt = run.model_copy(update={"read_only_exempt": True})
-    assert judge(exempt, _member(), "look", SPECS).ruling is Ruling.RUN
+    assert judged(exempt, "look").ruling is Ruling.RUN
 
 
 def test_an_action_that_is_not_its_own_is_refused() -> None:
-    judgement = judge(run_of(step("a")), _member("medium", "low"), "high", SPECS)
+    judgement = judged(run_of(step("a")), "high", _member("medium", "low"))
 
     assert judgement.reason == "'high' is no action that you may use; yours are: low, medium"
 
@@ -229,3 +245,28 @@ def test_the_house_rules_are_part_of_what_an_agent_is_told() -> None:
 def test_unknown_fields_of_limits_are_refused() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         AgentLimits.model_validate({"hours": 3})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ruling"),
+    [
+        ({"sum": "5"}, Ruling.RUN),
+        ({"sum": "1001"}, Ruling.STEP),
+        # The default counts where nothing is given, and what cannot be read counts as critical.
+        ({}, Ruling.RUN),
+        ({"sum": "1", "money": "shells"}, Ruling.STEP),
+    ],
+)
+def test_a_call_is_judged_by_the_risk_that_its_arguments_raise_it_to(
+    arguments: dict[str, object], ruling: Ruling
+) -> None:
+    over = RiskRule(raise_to=RiskLevel.CRITICAL, amount_over=Amount(amount=Decimal(1000), currency="EUR"))
+    policy = Policy(autonomy=AUTONOMOUS, risk_rules=(over,))
+
+    assert judged(run_of(step("a"), autonomy=AUTONOMOUS), "pay", policy=policy, **arguments).ruling is ruling
+
+
+def test_a_policy_that_is_stricter_by_now_holds_for_calls() -> None:
+    run = run_of(step("a"), autonomy=AUTONOMOUS)
+
+    assert judged(run, "high", policy=Policy(autonomy=SUPERVISED)).ruling is Ruling.STEP

@@ -4,19 +4,11 @@ from uuid import UUID
 
 import pytest
 
-from maos.approvals import (
-    Approval,
-    ApprovalKind,
-    ApprovalPolicy,
-    Decision,
-    DecisionPath,
-    DecisionRequest,
-    approval_payload,
-    approvals_as_markdown,
-    parameters_as_markdown,
-    refusal_of,
-)
+from maos.approval_policy import ApprovalPolicy
+from maos.approval_view import approvals_as_markdown, parameters_as_markdown
+from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath, approval_payload
 from maos.canonical import digest_of
+from maos.decisions import DecisionRequest, Reviewer, refusal_of
 from maos.engines import EngineType
 from maos.plans import Agent, PlanStep
 from maos.risk import RiskLevel
@@ -55,8 +47,14 @@ def _request(decision: str = "approve", reviewer: str = "reviewer@demo.example",
     )
 
 
+def _refused(approval: Approval, request: DecisionRequest, *, roles: set[str], now: datetime) -> str | None:
+    reviewer = Reviewer(email=request.reviewer, roles=frozenset(roles))
+    refusal = refusal_of(approval, request, reviewer, votes=(), now=now)
+    return refusal.words if refusal else None
+
+
 def test_a_reviewer_may_approve() -> None:
-    assert refusal_of(_approval(), _request(), roles={"reviewer"}, now=NOW) is None
+    assert _refused(_approval(), _request(), roles={"reviewer"}, now=NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,6 @@ def test_a_reviewer_may_approve() -> None:
         (_request(reviewer="x@y.z"), set(), NOW, "x@y.z is not a member of this organisation"),
         (_request(), {"author"}, NOW, "reviewer@demo.example has role author; deciding takes owner or reviewer"),
         (_request(reviewer="author@demo.example"), {"owner"}, NOW, "may not decide its approvals"),
-        (_request(code="123456"), {"reviewer"}, NOW, "has no one-time code enrolled"),
         (_request("reject"), {"reviewer"}, NOW, "rejecting takes a note that says why"),
         (_request("reject", note="  "), {"reviewer"}, NOW, "rejecting takes a note that says why"),
     ],
@@ -74,13 +71,13 @@ def test_a_reviewer_may_approve() -> None:
 def test_each_rule_refuses_in_its_own_words(
     request_: DecisionRequest, roles: set[str], now: datetime, reason: str
 ) -> None:
-    assert reason in (refusal_of(_approval(), request_, roles=roles, now=now) or "")
+    assert reason in (_refused(_approval(), request_, roles=roles, now=now) or "")
 
 
 def test_an_organisation_may_allow_self_approval() -> None:
     approval = _approval(policy=ApprovalPolicy(self_approval=True))
 
-    assert refusal_of(approval, _request(reviewer="author@demo.example"), roles={"owner"}, now=NOW) is None
+    assert _refused(approval, _request(reviewer="author@demo.example"), roles={"owner"}, now=NOW) is None
 
 
 IN_DOUBT = _approval(kind=ApprovalKind.IN_DOUBT)
@@ -113,7 +110,7 @@ NAMED_SO = _approval(payload={"choices": ["again"]})
 def test_approving_takes_one_of_the_choices_that_are_offered(
     approval: Approval, choice: str | None, refusal: str | None
 ) -> None:
-    assert refusal_of(approval, _request(choice=choice), roles={"reviewer"}, now=NOW) == refusal
+    assert _refused(approval, _request(choice=choice), roles={"reviewer"}, now=NOW) == refusal
 
 
 @pytest.mark.parametrize("approval", [_approval(), IN_DOUBT, DRIFTED])
@@ -121,14 +118,14 @@ def test_approving_takes_one_of_the_choices_that_are_offered(
 def test_rejecting_takes_no_choice(approval: Approval, choice: str | None) -> None:
     request = _request("reject", note="Not now.", choice=choice)
 
-    assert refusal_of(approval, request, roles={"reviewer"}, now=NOW) is None
+    assert _refused(approval, request, roles={"reviewer"}, now=NOW) is None
 
 
 @pytest.mark.parametrize("approval", [IN_DOUBT, DRIFTED])
 def test_a_choice_bends_no_other_rule(approval: Approval) -> None:
     request = _request(reviewer="author@demo.example", choice=approval.choices[0])
 
-    refusal = refusal_of(approval, request, roles={"owner"}, now=NOW)
+    refusal = _refused(approval, request, roles={"owner"}, now=NOW)
 
     assert refusal == "author@demo.example started the run and may not decide its approvals"
 
@@ -188,5 +185,5 @@ def test_values_in_a_preview_cannot_leave_their_cell() -> None:
 
 
 @pytest.mark.parametrize("decision", Decision)
-def test_each_decision_gives_its_status(decision: Decision) -> None:
-    assert decision.status.value == {"approve": "approved", "reject": "rejected"}[decision.value]
+def test_an_action_runs_after_approve_and_edit_alone(decision: Decision) -> None:
+    assert decision.approves is (decision.value in {"approve", "edit"})

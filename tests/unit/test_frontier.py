@@ -5,8 +5,10 @@ import pytest
 from maos.approvals import ApprovalKind
 from maos.autonomy import AutonomyLevel
 from maos.errors import FailureKind
-from maos.frontier import Move, has_failed, is_guarded, next_move
+from maos.frontier import Move, has_failed, is_guarded, level_in, may_wait, next_move
 from maos.plans import PlanStep
+from maos.policy import Policy, TeamPolicy
+from maos.risk import RiskLevel, RiskRule
 from maos.runs import FailedStep, Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
 from maos.top_ups import OUT_OF_BUDGET
@@ -321,3 +323,54 @@ def test_an_action_that_always_asks_does_so_at_every_level(level: AutonomyLevel)
     spec = ACTIONS["low"].model_copy(update={"always_asks": True})
 
     assert is_guarded(run_of(step("a"), autonomy=level), spec)
+
+
+@pytest.mark.parametrize("status", [ApprovalStatus.PENDING, ApprovalStatus.CANCELLED, ApprovalStatus.APPROVED])
+def test_what_was_asked_stays_asked_although_its_declared_risk_would_run(status: ApprovalStatus) -> None:
+    run = run_of(step("a"))
+    ledger = Ledger(approvals={"a": approval("a", status)})
+
+    move = next_move(run, ledger, ACTIONS, busy=set())
+
+    assert bool(move.start) is (status is ApprovalStatus.APPROVED)
+    assert bool(move.wait_for) is (status is ApprovalStatus.PENDING)
+    assert bool(move.open_gates) is (status is ApprovalStatus.CANCELLED)
+
+
+def test_a_step_whose_action_nobody_knows_asks_in_every_run() -> None:
+    run = run_of(step("a", "gone"), autonomy=AutonomyLevel.AUTONOMOUS)
+
+    assert next_move(run, Ledger(), ACTIONS, busy=set()).open_gates == run.plan.steps
+
+
+@pytest.mark.parametrize(("risk", "asked"), [(None, False), (RiskLevel.HIGH, False), (RiskLevel.CRITICAL, True)])
+def test_a_raised_risk_decides_who_waits(risk: RiskLevel | None, asked: bool) -> None:
+    assert is_guarded(run_of(step("a"), autonomy=AutonomyLevel.AUTONOMOUS), ACTIONS["low"], risk=risk) is asked
+
+
+def test_a_raised_risk_ends_the_exemption_of_what_only_reads() -> None:
+    run = run_of(step("a"), autonomy=AutonomyLevel.SUPERVISED).model_copy(update={"read_only_exempt": True})
+    look = ACTIONS["low"].model_copy(update={"read_only": True})
+
+    assert not is_guarded(run, look)
+    assert is_guarded(run, look, risk=RiskLevel.MEDIUM)
+
+
+def test_only_what_its_parameters_or_a_stricter_policy_could_stop_is_looked_at_first() -> None:
+    run, ledger, low = run_of(step("a")), Ledger(), ACTIONS["low"]
+    named = Policy(risk_rules=(RiskRule(raise_to=RiskLevel.HIGH, actions=frozenset({"low"})),))
+
+    assert not may_wait(run, ledger, run.plan.steps[0], low, Policy())
+    assert may_wait(run, ledger, run.plan.steps[0], low, named)
+    assert may_wait(run, ledger, run.plan.steps[0], low, Policy(autonomy=AutonomyLevel.SUPERVISED))
+    approved = Ledger(approvals={"a": approval("a", ApprovalStatus.APPROVED)})
+    assert not may_wait(run, approved, run.plan.steps[0], low, named)
+
+
+def test_a_team_and_a_policy_make_a_run_stricter_and_never_freer() -> None:
+    run = run_of(step("a"), autonomy=AutonomyLevel.SEMI_AUTONOMOUS).model_copy(update={"team": "billing"})
+    policy = Policy(autonomy=AutonomyLevel.AUTONOMOUS, teams={"billing": TeamPolicy(autonomy=AutonomyLevel.SUPERVISED)})
+
+    assert level_in(run, policy) is AutonomyLevel.SUPERVISED
+    assert level_in(run.model_copy(update={"team": None}), policy) is AutonomyLevel.SEMI_AUTONOMOUS
+    assert level_in(run, Policy(autonomy=AutonomyLevel.AUTONOMOUS)) is AutonomyLevel.SEMI_AUTONOMOUS

@@ -6,10 +6,14 @@ import pytest
 from pydantic import BaseModel
 
 from maos.actions import ActionSpec
+from maos.approval_policy import Group
 from maos.autonomy import AutonomyLevel
+from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
 from maos.plan_view import Asking, dollars, plan_rows, total_ceiling
 from maos.plans import Agent, Plan, PlanStep
+from maos.policy import Policy, PolicyBook, RiskPolicy, StageRule
+from maos.rendering import TemplateText
 from maos.risk import RiskLevel
 from maos.rules import Rules
 from maos.writing import LONGEST_FAULTS_BYTES, Prompt, longest_form, rewritten
@@ -42,7 +46,8 @@ def step(name: str, *after: str, action: str = "low", phase: str | None = None) 
 
 
 def asking(autonomy: AutonomyLevel, *, exempt: bool = False) -> Asking:
-    return Asking(autonomy=autonomy, read_only_exempt=exempt, initiator="author@demo.example", rules=Rules())
+    policies = PolicyBook(policy=Policy(read_only_exempt=exempt))
+    return Asking(autonomy=autonomy, initiator="author@demo.example", rules=Rules(), policies=policies)
 
 
 @pytest.mark.parametrize(
@@ -107,3 +112,49 @@ def test_no_rewrite_is_longer_than_the_longest_form(fault: str) -> None:
     assert rewrite.user.startswith("Write.\n\nYour last answer was refused:\n")
     assert rewrite.user.endswith("\nWrite it anew.")
     assert len(rewrite.user) <= len(prompt.user) + LONGEST_FAULTS_BYTES + 100
+
+
+class Letter(BaseModel):
+    to: TemplateText = ""
+
+
+LETTER = action("letter", RiskLevel.HIGH, effect=Effect(kind=EffectKind.EMAIL), parameters=Letter)
+TWO_PEOPLE = RiskPolicy(stages=(StageRule(groups=(Group(needed=2),)),), expires_after_hours=Decimal("1.5"))
+
+
+@pytest.mark.parametrize(
+    ("to", "risk", "approvers", "approvals", "expires"),
+    [
+        ("ann@example.com", "high", ASKED, 1, "8 h"),
+        ("{{ who.address }}", "high or higher", ASKED, 1, "8 h"),
+        (
+            ",".join(f"p{number}@example.com" for number in range(11)),
+            "critical",
+            "2 of owner or reviewer, not author@demo.example",
+            2,
+            "1.5 h",
+        ),
+    ],
+)
+def test_a_row_shows_the_policy_that_would_be_asked(
+    to: str, risk: str, approvers: str, approvals: int, expires: str
+) -> None:
+    letter = step("a", action="letter").model_copy(update={"parameters": {"to": to}})
+    book = PolicyBook(policy=Policy(approvals={RiskLevel.CRITICAL: TWO_PEOPLE}), version=3)
+    asked = asking(AutonomyLevel.SEMI_AUTONOMOUS).model_copy(update={"policies": book})
+
+    (row,) = plan_rows(Plan(steps=(letter,)), {"letter": LETTER}, asked, {})
+
+    assert (row.risk_in_words, row.approvers, row.approvals, row.expires_after) == (risk, approvers, approvals, expires)
+
+
+def test_a_step_that_runs_unasked_says_nothing_of_approvals() -> None:
+    (row,) = plan_rows(Plan(steps=(step("a"),)), ACTIONS, asking(AutonomyLevel.AUTONOMOUS), {})
+
+    assert (row.approvers, row.approvals, row.expires_after) == ("", 0, "")
+
+
+def test_an_action_that_nobody_knows_counts_as_critical() -> None:
+    (row,) = plan_rows(Plan(steps=(step("a", action="gone"),)), ACTIONS, asking(AutonomyLevel.AUTONOMOUS), {})
+
+    assert (row.risk, row.approvers) == (RiskLevel.CRITICAL, ASKED)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from maos.actions import ActionSpec, JsonObject
-from maos.approvals import ApprovalPolicy, DecidingRole
+from maos.approval_policy import ApprovalPolicy, DecidingRole
 from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
 from maos.errors import PlanRefused

@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from maos.actions import ActionSpec
-from maos.approvals import DecidingRole, DecisionRequest, refusal_of
+from maos.approval_policy import DecidingRole
 from maos.approvals import Decision as Answer
 from maos.approvals import DecisionPath as Path
+from maos.decisions import DecisionRequest, Reviewer, refusal_of
 from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
 from maos.private_data import DataPattern
@@ -87,7 +88,8 @@ def refused(rules: Rules) -> set[str]:
         if refusal_of(
             approval("a", ApprovalStatus.PENDING, policy=policy_of(rules, name)),
             DecisionRequest(decision=Answer.APPROVE, reviewer=who, via=Path.FORM),
-            roles={role},
+            Reviewer(email=who, roles=frozenset({role})),
+            votes=(),
             now=NOW,
         )
     }

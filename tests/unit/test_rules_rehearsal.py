@@ -6,10 +6,11 @@ from uuid import UUID
 import pytest
 
 from maos.actions import ActionSpec
-from maos.approvals import DecidingRole
+from maos.approval_policy import DecidingRole
 from maos.autonomy import AutonomyLevel
 from maos.effects import Effect, EffectKind
 from maos.engines import EngineType
+from maos.policy import PolicyBook
 from maos.risk import RiskLevel
 from maos.rules import Approvers, EmailRules, Limits, Rules
 from maos.rules_rehearsal import Load, PastAction, Proposal, Rehearsal, Reviewer, Verdict, rehearsed
@@ -66,7 +67,7 @@ RULES = Rules(email=EmailRules(domains=frozenset({"a.example"})), limits=Limits(
 def rehearse(
     rules: Rules = RULES, autonomy: AutonomyLevel | None = None, acts: tuple[PastAction, ...] = PAST
 ) -> Rehearsal:
-    proposal = Proposal(rules=rules, autonomy=autonomy, read_only_exempt=False)
+    proposal = Proposal(rules=rules, autonomy=autonomy, policies=PolicyBook())
     return rehearsed(acts, proposal, ACTIONS, reviewers=REVIEWERS, days=10)
 
 

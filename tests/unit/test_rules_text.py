@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from maos.approvals import DecidingRole
+from maos.approval_policy import DecidingRole
 from maos.engines import EngineType
 from maos.errors import RulesRefused
 from maos.private_data import DataPattern

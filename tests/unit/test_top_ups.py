@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from maos.approvals import DecidingRole
+from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
 from maos.budgets import EVER, Amounts, BudgetScope, BudgetUnit, Hold
 from maos.canonical import digest_of
 from maos.top_ups import (
@@ -83,9 +83,23 @@ def test_the_call_fits_and_the_others_have_what_they_are_forecast_to_take(
 
 
 def test_shared_budgets_are_the_owners_and_the_cap_of_a_run_any_reviewers() -> None:
-    assert who_tops_up(BudgetScope.RUN).roles == frozenset(DecidingRole)
+    asked = ApprovalPolicy()
+
+    assert who_tops_up(BudgetScope.RUN, asked).roles == frozenset(DecidingRole)
     for scope in (BudgetScope.ORG, BudgetScope.TEAM, BudgetScope.AGENT):
-        assert who_tops_up(scope).roles == {DecidingRole.OWNER}
+        assert who_tops_up(scope, asked).roles == {DecidingRole.OWNER}
+
+
+def test_whatever_the_policy_says_owners_can_top_up_what_is_shared_and_nobody_tops_up_their_own_run() -> None:
+    reviewers = Stage(name="two of them", groups=(Group(roles=frozenset({DecidingRole.REVIEWER}), needed=2),))
+    asked = ApprovalPolicy(stages=(reviewers,), self_approval=True, codes_required=True, version=3, rejections_needed=2)
+    shared, own = who_tops_up(BudgetScope.ORG, asked), who_tops_up(BudgetScope.RUN, asked)
+
+    assert [group.roles for stage in shared.stages for group in stage.groups] == [{DecidingRole.OWNER}]
+    assert (shared.approvals_needed, shared.rejections_needed) == (1, 1)
+    assert (own.stages, own.rejections_needed) == ((reviewers,), 2)
+    for policy in (shared, own):
+        assert (policy.self_approval, policy.codes_required, policy.version) == (False, True, 3)
 
 
 def test_the_digest_binds_the_budget_the_period_and_the_amount() -> None:

@@ -1,23 +1,23 @@
-"""Budgets of a hierarchy, by money, tokens and calls, in periods, in shares.
+"""What audit rows and attempts say of the rules they were judged by, and rows whose place can be shown alone.
 
-Revision ID: 0013
-Revises: 0006
+Revision ID: 0009
+Revises: 0008
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision: str = "0013"
-down_revision: str | None = "0006"
+revision: str = "0009"
+down_revision: str | None = "0008"
 branch_labels: str | None = None
 depends_on: str | None = None
 
 
 def upgrade() -> None:
-    """Add them."""
+    """Add it."""
     # The raw cursor: a colon or percent sign in the file means itself.
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0013_budgets.sql").read_text())
+    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0009_evidence.sql").read_text())
 
 
 def downgrade() -> None:

@@ -2,7 +2,6 @@
 
 -- Decides where days and months begin.
 ALTER TABLE organizations ADD COLUMN IF NOT EXISTS timezone text NOT NULL DEFAULT 'UTC';
-ALTER TABLE orchestrator_runs ADD COLUMN IF NOT EXISTS team text;
 
 ALTER TABLE budgets ADD COLUMN unit text NOT NULL DEFAULT 'usd' CHECK (unit IN ('usd', 'tokens', 'calls'));
 ALTER TABLE budgets ALTER COLUMN unit DROP DEFAULT;
@@ -43,7 +42,7 @@ CREATE TABLE budget_shares (
 ALTER TABLE agent_pending_actions
     DROP CONSTRAINT agent_pending_actions_kind_check,
     ADD CONSTRAINT agent_pending_actions_kind_check
-        CHECK (kind IN ('action', 'in_doubt', 'needs_decision', 'budget'));
+        CHECK (kind IN ('action', 'in_doubt', 'needs_decision', 'plan', 'exemption', 'budget'));
 
 -- In which budgets money, tokens and calls were set aside: exactly these get them back.
 ALTER TABLE usage_entries ADD COLUMN holds jsonb CHECK (kind = 'reserve' OR holds IS NULL);

@@ -1,0 +1,25 @@
+"""Stages, votes and edits of approvals.
+
+Revision ID: 0007
+Revises: 0006
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+revision: str = "0007"
+down_revision: str | None = "0006"
+branch_labels: str | None = None
+depends_on: str | None = None
+
+
+def upgrade() -> None:
+    """Add them."""
+    # The raw cursor: a colon or percent sign in the file means itself.
+    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0007_approvals.sql").read_text())
+
+
+def downgrade() -> None:
+    """Refuse: the ledger is append-only history."""
+    raise NotImplementedError("the ledger cannot be downgraded; restore a backup instead")

@@ -1,0 +1,61 @@
+"""Writing an organisation's audit chain, or a stretch of it, into a file."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from uuid import UUID
+
+from maos.audit import GENESIS_HASH
+from maos.audit_export import export_lines, header_of
+from maos.errors import BadInput
+from sql import audit, audit_rows
+from sql.session import system_session
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which rows of an organisation: from the first one recorded since a time to the last one before another."""
+
+    org: str
+    org_id: UUID
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def export_audit(stretch: Stretch, file: Path) -> tuple[int, int]:
+    """Write the rows with what it takes to check them; return the first and the last one's sequence.
+
+    Raises:
+        BadInput: when there are none.
+    """
+    with system_session() as session:
+        found = audit_rows.sequences_between(stretch.org_id, since=stretch.since, until=stretch.until, session=session)
+        if found is None:
+            raise BadInput("org", stretch.org, "an organisation with audit rows in this time")
+        first, last = found
+        before = audit_rows.audit_row(stretch.org_id, first - 1, session=session)
+        header = header_of(
+            stretch.org,
+            stretch.org_id,
+            first=first,
+            last=last,
+            previous_hash=before.row_hash if before else GENESIS_HASH,
+        )
+        rows = audit.documents(stretch.org_id, first=first, last=last, session=session)
+        write_whole(file, export_lines(header, rows))
+    return first, last
+
+
+def write_whole(file: Path, lines: Iterable[bytes]) -> None:
+    """Write a file that is there whole or not at all."""
+    with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as part:
+        try:
+            part.writelines(lines)
+            part.flush()
+            os.fsync(part.fileno())
+            Path(part.name).replace(file)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
