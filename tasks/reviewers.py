@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from maos.audit import AuditEvent
+from maos.decisions import Reviewer
 from maos.errors import IdentityRefused
 from maos.one_time_codes import LOCKED_FOR, MOST_WRONG_CODES, locked_until, step_of, typed_code
 from sql import audit, organizations, reviewer_codes
@@ -31,6 +32,11 @@ class Identity:
     roles: frozenset[str]
     enrolled: bool
     verified: bool
+
+    @property
+    def reviewer(self) -> Reviewer:
+        """The person as the rules of decisions see them."""
+        return Reviewer(email=self.email, roles=self.roles, verified=self.verified)
 
 
 @dataclass(frozen=True)
