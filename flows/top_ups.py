@@ -6,6 +6,7 @@ from maos.errors import BudgetExceeded
 from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus
 from maos.top_ups import OUT_OF_BUDGET
+from tasks.notice_delivery import announce
 from tasks.top_ups import ask_for_top_up, carry_out
 
 
@@ -23,7 +24,10 @@ class OutOfBudget:
             self._crowded.add(step_id)
             return True
         self._asked.add(step_id)
-        return ask_for_top_up(run, error)
+        if not ask_for_top_up(run, error):
+            return False
+        announce(run)
+        return True
 
     def steps(self, run: Run, ledger: Ledger, *, busy: Collection[str]) -> frozenset[str]:
         """Return the steps that are not to be tried now; a budget that somebody has topped up is raised first."""

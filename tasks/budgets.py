@@ -17,6 +17,7 @@ from sql.budget_standings import find_standing
 from sql.budget_tables import Budget
 from sql.budgets import counter_of
 from sql.session import org_session, system_session
+from tasks.policies import policy_book
 from tasks.rules import rule_book
 
 _MAY_SET_BUDGETS = "owner"
@@ -136,6 +137,8 @@ def _check_person(person: str, org_id: UUID, *, session: Session) -> None:
 
 
 def _check_key(key: BudgetKey, limit: Decimal, org_id: UUID, *, session: Session) -> None:
+    if key.scope is BudgetScope.TEAM:
+        _check_team(key.owner, org_id)
     if key.scope is not BudgetScope.RUN:
         return
     if key.period is not BudgetPeriod.TOTAL:
@@ -147,6 +150,14 @@ def _check_key(key: BudgetKey, limit: Decimal, org_id: UUID, *, session: Session
     if most is not None and limit > most:
         allowed = key.unit.in_words(Decimal(most))
         raise BadInput("amount", f"{limit:f}", f"at most {allowed} for a run, as the rules say")
+
+
+def _check_team(name: str, org_id: UUID) -> None:
+    # No run can be opened for any other.
+    teams = policy_book(org_id).policy.teams
+    if name not in teams:
+        allowed = ", ".join(sorted(teams)) or "none: the organisation's policy names no teams"
+        raise BadInput("name", name, allowed)
 
 
 def _event(event: str, person: str, summary: str) -> AuditEvent:

@@ -195,9 +195,10 @@ def _write_end(
     run: Run, status: RunStatus, reason: str | None, result: JsonObject, *, actor: str, session: Session
 ) -> RunResult:
     error_summary = for_clients(reason) if reason else None
+    # Approvals are locked before budgets, and those before the audit chain, by everybody.
+    approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     abandoned = abandon_running(run, session=session)
     ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
-    approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     cost = budgets.cost_of_run(run.id, session=session)
     audit_abandoned(abandoned, session=session)
     if ended:

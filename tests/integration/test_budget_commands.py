@@ -137,6 +137,7 @@ def test_the_cap_of_a_run_is_raised_by_its_id(org_id: UUID) -> None:
         (("--limit", "1", "--as", REVIEWER), "--as", "role owner"),
         (("--limit", "1", "--as", "stranger@x.example"), "--as", "role owner"),
         (("--limit", "1", "--scope", "team", "--as", OWNER), "name", "the team"),
+        (("--limit", "1", "--scope", "team", "--name", "unknown", "--as", OWNER), "name", "policy names no teams"),
         (("--limit", "1", "--name", "x", "--as", OWNER), "name", "none for the budget of the organisation"),
         (("--limit", "1", "--notice-at", "0", "--as", OWNER), "notice-at", "1 to 100"),
         (("--limit", "1", "--scope", "run", "--name", str(uuid4()), "--as", OWNER), "run", "an id that exists"),
@@ -267,19 +268,20 @@ def test_a_correction_moves_the_budgets_in_which_the_call_was_counted(org_id: UU
 
 def test_usage_is_a_table_csv_and_a_chart(org_id: UUID, tmp_path: Path) -> None:
     for step, cost in (("a", "0.25"), ("b", "0.5")):
-        _call(org_id, add_run(org_id, team=f"=team {step}"), cost, step)
+        _call(org_id, add_run(org_id), cost, step)
+    rows("UPDATE agent_invocations SET agent_name = '=agent ' || step_id RETURNING id")
     png = tmp_path / "usage.png"
 
-    table = _run(usage, "--by", "team", "--png", str(png))
+    table = _run(usage, "--by", "agent", "--png", str(png))
     assert "total" in table
     assert "0.75000000" in table
     assert Image.open(BytesIO(png.read_bytes())).format == "PNG"
-    lines = list(csv.DictReader(StringIO(_run(usage, "--by", "team", "--csv"))))
+    lines = list(csv.DictReader(StringIO(_run(usage, "--by", "agent", "--csv"))))
     # A name that looks like a formula stays a name in a spreadsheet.
-    assert [(line["team"], line["usd"]) for line in lines] == [
-        ("'=team a", "0.25000000"),
-        ("'=team b", "0.50000000"),
+    assert [(line["agent"], line["usd"]) for line in lines] == [
+        ("'=agent a", "0.25000000"),
+        ("'=agent b", "0.50000000"),
     ]
-    drawn = _run(usage, "--by", "team", "--chart").splitlines()
+    drawn = _run(usage, "--by", "agent", "--chart").splitlines()
     assert [line.split()[-2:] for line in drawn[1:]] == [["0.5", "USD"], ["0.25", "USD"]]
     assert drawn[1].count("█") > drawn[2].count("█") > 0

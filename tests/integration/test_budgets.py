@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from maos.budgets import BudgetPeriod, BudgetScope, BudgetUnit
+from maos.budgets import BudgetPeriod, BudgetScope, BudgetUnit, Hold
 from maos.errors import BudgetExceeded
 from sql import budgets
 from sql.budgets import RunCaps
@@ -89,7 +89,7 @@ def test_a_call_must_fit_into_every_budget_it_falls_under(
     with pytest.raises(BudgetExceeded) as refused:
         begin(org_id, add_run(org_id), "1", "b", team="design", ceiling_tokens=1000)
     used = {BudgetUnit.USD: Decimal("0.7"), BudgetUnit.TOKENS: Decimal(900), BudgetUnit.CALLS: Decimal(1)}[unit]
-    assert (refused.value.scope, refused.value.unit) == (scope.value, unit.value)
+    assert (refused.value.scope, Hold.model_validate_json(refused.value.hold).unit) == (scope.value, unit)
     assert standing(narrow) == Standing(Decimal(limit), Decimal(0), used, Decimal(limit) - used)
     # What the other budgets had set aside for the refused call went with its transaction.
     assert standing(roomy).reserved == 0

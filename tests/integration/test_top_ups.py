@@ -12,6 +12,7 @@ from maos.approvals import ApprovalKind
 from maos.budgets import BudgetScope, BudgetUnit
 from maos.images import MAX_OUTPUT_TOKENS
 from maos.plans import PlanStep
+from tasks.policies import store_policy
 from tests.budgets import add_budget, standing
 from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.gemini_server import GeminiServer
@@ -104,6 +105,7 @@ def test_what_a_reviewer_refuses_fails_the_step_as_its_plan_says(bench: Bench, s
 def test_a_budget_that_others_share_is_topped_up_by_an_owner_alone(
     bench: Bench, server: GeminiServer, org_id: UUID
 ) -> None:
+    store_policy(org_id, "teams:\n  design: {}\n", person=OWNER, reason="there is a team")
     team = add_budget(org_id, "0", scope=BudgetScope.TEAM, owner="design", unit=BudgetUnit.CALLS)
     bench.plan(_image("one"))
     server.will_draw()
@@ -112,6 +114,8 @@ def test_a_budget_that_others_share_is_topped_up_by_an_owner_alone(
 
     assert "the budget of the team design" in shown
     assert "| left | 0 calls |" in shown
+    ((notified,),) = rows("SELECT array_agg(DISTINCT address) FROM approval_notices")
+    assert notified == [OWNER]
     answer_form(only_run_id(), decision="approve", reviewer=OWNER)
     assert beside.end().is_completed()
     assert (standing(team).limit, standing(team).spent, standing(team).reserved) == (1, 1, 0)
