@@ -9,11 +9,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from console.approval_view import show
-from console.bulk import bulk
-from console.decisions import approve, edit, reject, request_changes, respond
-from console.expiry import expire
 from console.ids import approval_id_of
+from console.lazy_group import LazyGroup
 from console.organisations import org_id_of
 from console.output import RISK_COLOURS, console, print_json
 from maos.countdown import is_urgent, time_left
@@ -25,7 +22,6 @@ from sql.approval_queue import Listed, QueueFilter, list_approvals
 from sql.session import system_session
 from sql.tables import utc_now
 from sql.votes import votes_on
-from tasks.entrypoints import ENTRYPOINTS
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("id", "org", "run", "step", "action", "risk", "asked by", "decided by", "so far", "decide")
@@ -47,13 +43,21 @@ class Duration(click.ParamType[timedelta, Any]):
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-@click.group()
+_ELSEWHERE = {
+    "show": "console.approval_view:show",
+    "expire": "console.expiry:expire",
+    "approve": "console.decisions:approve",
+    "reject": "console.decisions:reject",
+    "edit": "console.decisions:edit",
+    "respond": "console.decisions:respond",
+    "request-changes": "console.decisions:request_changes",
+    "bulk": "console.bulk:bulk",
+}
+
+
+@click.group(cls=LazyGroup, places=_ELSEWHERE)
 def approvals() -> None:
     """List, show and decide what waits for a person."""
-
-
-for command in (show, expire, approve, reject, edit, respond, request_changes, bulk):
-    approvals.add_command(command)
 
 
 @approvals.command("list")
@@ -103,8 +107,13 @@ def list_(
 
 
 def _entrypoint(text: str | None) -> str | None:
-    name = text.replace("-", "_") if text else None
-    if name is not None and name not in ENTRYPOINTS:
+    if not text:
+        return None
+    # Here: it loads all that plans are made of.
+    from tasks.entrypoints import ENTRYPOINTS
+
+    name = text.replace("-", "_")
+    if name not in ENTRYPOINTS:
         raise click.BadParameter(f"{text!r}; allowed: {', '.join(ENTRYPOINTS)}", param_hint="--entrypoint")
     return name
 

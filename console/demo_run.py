@@ -6,8 +6,9 @@ from uuid import UUID
 
 import click
 
+from console.attempts import COLUMNS, attempt_row
 from console.decisions import decide_and_resume
-from console.follow import COLUMNS, Sight, attempt_row, follow, look
+from console.follow import Sight, follow, look
 from console.output import console, print_rows, table_of
 from console.prefect_api import start_run
 from console.run import checked_request, read_request

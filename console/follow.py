@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State
 from rich.live import Live
 from rich.table import Table
 
+from console.attempts import COLUMNS, attempt_row
 from console.output import console, table_of
 from console.prefect_api import state_of
 from maos.approvals import Approval
@@ -19,10 +20,9 @@ from sql.approvals import newest_approvals
 from sql.invocations import list_invocations
 from sql.runs import find_run
 from sql.session import system_session
-from sql.tables import AgentInvocation, utc_now
+from sql.tables import AgentInvocation
 
 _EVERY_SECONDS = 0.5
-COLUMNS = ("step", "agent", "engine", "status", "seconds", "tokens", "cost_usd")
 
 
 @dataclass(frozen=True)
@@ -96,20 +96,6 @@ def progress_table(sight: Sight) -> Table:
         for step in sight.run.plan.steps
     ]
     return table_of(rows, columns=COLUMNS)
-
-
-def attempt_row(row: AgentInvocation) -> dict[str, object]:
-    """Return an attempt as one line of a table."""
-    end = row.completed_at or utc_now()
-    return {
-        "step": row.step_id,
-        "agent": row.agent_name,
-        "engine": row.engine_type,
-        "status": row.status,
-        "seconds": f"{(end - row.started_at).total_seconds():.1f}",
-        "tokens": row.input_tokens + row.output_tokens + row.cache_read_tokens + row.cache_write_tokens,
-        "cost_usd": f"{row.cost_usd:.6f}",
-    }
 
 
 def _print_end(sight: Sight) -> None:

@@ -1,10 +1,10 @@
 """The `maos` command: its groups load when they are called, so that help comes at once."""
 
 import sys
-from importlib import import_module
 
 import click
 
+from console.lazy_group import LazyGroup
 from console.prefect_environment import point_prefect_at_server
 from maos.errors import BadInput, MaosError, PlanRefused, PolicyRefused, RulesRefused
 from tasks.logs import guard
@@ -43,26 +43,23 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 _RUN_THE_STACK = frozenset({"demo", "up", "down", "status"})
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        if cmd_name not in _RUN_THE_STACK:
+class _Commands(LazyGroup):
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _COMMANDS and cmd_name not in _RUN_THE_STACK:
             point_prefect_at_server()
             guard()
-        module, name = _COMMANDS[cmd_name][0].split(":")
-        command = getattr(import_module(module), name)
-        return command if isinstance(command, click.Command) else None
+        return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_Commands,
+    places={name: place for name, (place, _) in _COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="maos")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def cli(debug: bool) -> None:

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from console.follow import COLUMNS, attempt_row
+from console.attempts import COLUMNS, attempt_row
 from console.ids import run_id_of
+from console.lazy_group import LazyGroup
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
-from console.run_control import cancel, hold, release, retry
 from maos.statuses import RunStatus
 from sql.approvals import approvals_of_run
 from sql.effects import effects_of_run
@@ -38,13 +38,12 @@ _REVISIONS = ("revision", "plan_digest", "reason", "recorded_at")
 _APPROVALS = ("id", "step_id", "kind", "risk", "status", "decided_by", "decided_at", "note")
 
 
-@click.group()
+_ELSEWHERE = {name: f"console.run_control:{name}" for name in ("hold", "release", "cancel", "retry")}
+
+
+@click.group(cls=LazyGroup, places=_ELSEWHERE)
 def runs() -> None:
     """List and show runs; hold, release, cancel and retry them."""
-
-
-for command in (hold, release, cancel, retry):
-    runs.add_command(command)
 
 
 @runs.command("list")
