@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-audit bench-approvals bench-expiry
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,6 +16,7 @@ help:
 	@echo "make prove-approvals  race people and timers for approvals 2,000 times; about ten minutes"
 	@echo "make bench-executor  measure what the executor adds to the work of steps; about three minutes"
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
+	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
 	@echo "make bench-audit  measure how fast a chain of AUDIT_ROWS (200000) is verified and exported; about a minute"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
 	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
@@ -64,6 +65,9 @@ bench-executor: setup
 bench-limits: export PREFECT_LOGGING_LEVEL := WARNING
 bench-limits: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/engine_limits.py
+
+bench-budgets: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/budgets.py
 
 bench-audit: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/audit.py

@@ -33,6 +33,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
+    "budgets": ("console.budgets:budgets", "Set, show and top up what an organisation may spend."),
+    "usage": ("console.usage:usage", "Show what was used and paid, by team, agent, engine, day and more."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "org": ("console.org:org", "Create, suspend, resume and delete organisations; make logins for customers."),
     "users": ("console.users:users", "Add people to organisations, grant and revoke roles."),

@@ -45,6 +45,16 @@ _NUMBERS = frozenset(
         "counted_usd",
         "now_usd",
         "difference",
+        "limit",
+        "spent",
+        "reserved",
+        "left",
+        "calls",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "cache_write_tokens",
+        "usd",
     }
 )
 

@@ -13,8 +13,10 @@ from prefect.states import Cancelled, Completed
 from flows.approvals import read_answer, wait_for_decisions, wait_while_held
 from flows.drifts import settle_drift
 from flows.plan_approvals import settle_plan
+from flows.top_ups import OutOfBudget
 from maos.errors import (
     ApprovalInvalid,
+    BudgetExceeded,
     EngineFailure,
     InputMismatch,
     LeaseLost,
@@ -105,12 +107,14 @@ def _open(run_id: UUID, entrypoint: str, request: RunRequest) -> Run:
 def execute_plan(run: Run) -> End:
     """Run every step that is ready, ask for approvals, wait when nothing else can run, and end the run once."""
     flights: dict[str, Flight] = {}
-    picture = PlanPicture(run)
+    picture, short = PlanPicture(run), OutOfBudget()
     rules, policy = _ground(run)
     while True:
         run, ledger = survey(run)
         specs, late = tightened_actions(actions(), rules), overdue(rules, run, datetime.now(UTC))
-        move = _asking_first(run, ledger, next_move(run, ledger, specs, busy=flights.keys(), overdue=late), policy)
+        waiting = short.steps(run, ledger, busy=flights.keys())
+        move = next_move(run, ledger, specs, busy=flights.keys(), overdue=late, short=waiting)
+        move = _asking_first(run, ledger, move, policy)
         if move.end:
             picture.show(run.plan, looks_of(run.plan, ledger, flights.keys()), last=True)
             return _end(run, move)
@@ -124,7 +128,7 @@ def execute_plan(run: Run) -> End:
         if move.hold or move.wait_for:
             run = wait_while_held(run) if move.hold else wait_for_decisions(run, move.wait_for)
             rules, policy = _ground(run)
-        elif flights and not move.open_gates and _land_one(run, flights):
+        elif flights and not move.open_gates and _land_one(run, flights, short):
             # A step needs another approval than it has: its rules or its policy are others than those read here.
             rules, policy = _ground(run)
 
@@ -171,7 +175,7 @@ def _edge(task_run_id: UUID | None) -> State[Any]:
     return state
 
 
-def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
+def _land_one(run: Run, flights: dict[str, Flight], short: OutOfBudget) -> bool:
     """Wait for a step; return whether its approval does not cover what would run."""
     landed = next(as_completed(list(flights.values())))
     step_id = next(name for name, flight in flights.items() if flight is landed)
@@ -190,6 +194,8 @@ def _land_one(run: Run, flights: dict[str, Flight]) -> bool:
         # Asked at once: nothing else would keep it from being started again and again.
         _open_gates(run, [run.plan.step(step_id)])
         return True
+    if isinstance(error, BudgetExceeded) and short.note(run, step_id, error, busy=flights.keys()):
+        return False
     if isinstance(error, BaseException):
         settle_failure(run, step_id, error)
     return False

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from maos.actions import JsonObject
+from maos.approval_policy import DecidingRole
 from maos.approvals import Approval
 from maos.canonical import canonical_json
 from maos.risk import RiskLevel
@@ -67,7 +68,8 @@ def _choices_in_words(approval: Approval) -> dict[str, str]:
 
 def _deciders_in_words(approval: Approval, votes: Sequence[Vote]) -> dict[str, str]:
     words: dict[str, str] = {}
-    if approval.policy.users is not None or progress_in_words(approval, votes):
+    anybody = approval.policy.users is None and approval.policy.roles == frozenset(DecidingRole)
+    if not anybody or progress_in_words(approval, votes):
         words["only decided by"] = as_code(approval.policy.in_words)
     if progress := progress_in_words(approval, votes):
         words["so far"] = as_code(progress)

@@ -48,13 +48,14 @@ class DecisionPath(StrEnum):
 
 
 class ApprovalKind(StrEnum):
-    """What is decided about: an action, the fate of an effect, a run under other code, a whole plan, an exemption."""
+    """What is decided about: an action, an effect's fate, a run under other code, a plan, an exemption, a budget."""
 
     ACTION = "action"
     IN_DOUBT = "in_doubt"
     NEEDS_DECISION = "needs_decision"
     PLAN = "plan"
     EXEMPTION = "exemption"
+    BUDGET = "budget"
 
     @property
     def choices(self) -> tuple[str, ...]:

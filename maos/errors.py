@@ -145,15 +145,22 @@ class ApprovalInvalid(MaosError):
 class BudgetExceeded(MaosError):
     """Reserving the ceiling of a call would pass a limit."""
 
-    def __init__(self, step_id: str, scope: str, needed: str, left: str) -> None:
-        super().__init__(step_id, scope, needed, left)
+    def __init__(self, step_id: str, scope: str, needed: str, left: str, hold: str) -> None:
+        super().__init__(step_id, scope, needed, left, hold)
         self.step_id = step_id
         self.scope = scope
         self.needed = needed
         self.left = left
+        # The period of the budget, as JSON of what the call would have set aside there.
+        self.hold = hold
+
+    @property
+    def in_words(self) -> str:
+        """What was needed, and what there is."""
+        return f"could cost {self.needed}; the {self.scope} budget has {self.left} left"
 
     def __str__(self) -> str:
-        return f"step {self.step_id!r} could cost {self.needed} USD; the {self.scope} budget has {self.left} USD left"
+        return f"step {self.step_id!r} {self.in_words}"
 
 
 class LimitReached(MaosError):

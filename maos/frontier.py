@@ -17,6 +17,7 @@ from maos.risk import RiskLevel
 from maos.risk_facts import may_be_raised
 from maos.runs import FailedStep, Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
+from maos.top_ups import OUT_OF_BUDGET
 
 _REFUSED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED})
 
@@ -35,7 +36,15 @@ class Move(BaseModel):
     reason: str | None = None
 
 
-def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], overdue: str | None = None) -> Move:
+def next_move(
+    run: Run,
+    ledger: Ledger,
+    actions: Actions,
+    *,
+    busy: Set[str],
+    overdue: str | None = None,
+    short: Set[str] = frozenset(),
+) -> Move:
     """Decide what happens next.
 
     A step that failed for good or was rejected ends the run, once nothing is under way, unless its policy says
@@ -44,6 +53,7 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], ove
     Args:
         busy: steps that are under way in this process.
         overdue: why nothing more may begin, where the run has taken too long.
+        short: steps that do not fit into a budget until something is given back or somebody tops it up.
     """
     view = _View(run, ledger, actions)
     if stopped := _stopped(view, busy) or _out_of_time(view, overdue):
@@ -54,11 +64,12 @@ def next_move(run: Run, ledger: Ledger, actions: Actions, *, busy: Set[str], ove
         return Move(skip=skip)
     ready = [step for step in run.plan.steps if step.id not in busy and view.is_ready(step)]
     open_gates = tuple(step for step in ready if view.is_unasked(step))
-    free = tuple(step for step in ready if view.is_free(step))
+    free = tuple(step for step in ready if view.is_free(step) and step.id not in short)
     start = free[: max(0, run.plan.parallelism - len(busy))]
     if start or open_gates or busy:
         return Move(start=start, open_gates=open_gates)
-    if waiting := tuple(ledger.approvals[step.id] for step in ready):
+    awaited = dict.fromkeys(OUT_OF_BUDGET if view.is_free(step) else step.id for step in ready)
+    if waiting := tuple(ledger.approvals[name] for name in awaited):
         return Move(wait_for=waiting)
     return _ended(view)
 

@@ -69,8 +69,20 @@ class RunRequest(BaseModel):
     team: str | None = Field(
         default=None,
         title="Team",
-        description="The team that the run works for, as the organisation's policy names it.",
+        description="The team that the run works for: its part of the organisation's policy and its budgets hold.",
         max_length=63,
+    )
+    token_cap: int | None = Field(
+        default=None,
+        title="Cap of tokens",
+        description="The run stops before a call that could pass so many tokens of paid engines. Empty: no cap.",
+        ge=1,
+    )
+    call_cap: int | None = Field(
+        default=None,
+        title="Cap of calls",
+        description="The run stops before a call of a paid engine beyond so many. Empty: no cap.",
+        ge=1,
     )
 
 

@@ -46,6 +46,7 @@ class Limits(_Rule):
     parallelism: int | None = Field(default=None, ge=1, le=MAX_PARALLELISM)
     cost_usd: Decimal | None = Field(default=None, gt=0, max_digits=18, decimal_places=8)
     wall_time_seconds: int | None = Field(default=None, ge=1, le=31_536_000)
+    calls: int | None = Field(default=None, ge=1, le=1_000_000)
 
 
 class Approvers(_Rule):

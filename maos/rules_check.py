@@ -123,6 +123,12 @@ def cap_under(rules: Rules, requested: Decimal | None) -> Decimal | None:
     return rules.limits.cost_usd if requested is None else requested
 
 
+def calls_under(rules: Rules, requested: int | None) -> int | None:
+    """Return how many calls of paid engines a run may make at most: the lower of what is asked and what is allowed."""
+    known = [most for most in (requested, rules.limits.calls) if most is not None]
+    return min(known, default=None)
+
+
 def tightened_actions(actions: Actions, rules: Rules) -> Actions:
     """Return the actions, those that the rules have somebody asked about as ones that always ask."""
     asked = {name: spec for name, spec in actions.items() if name in rules.ask_first}

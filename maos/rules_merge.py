@@ -51,6 +51,7 @@ def _limits(one: Limits, other: Limits) -> Limits:
         parallelism=_lower(one.parallelism, other.parallelism),
         cost_usd=_lower(one.cost_usd, other.cost_usd),
         wall_time_seconds=_lower(one.wall_time_seconds, other.wall_time_seconds),
+        calls=_lower(one.calls, other.calls),
     )
 
 

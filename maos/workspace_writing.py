@@ -116,6 +116,11 @@ def work_ceiling(max_cost_usd: Decimal, *, model: str, tariff: Tariff) -> Decima
     return max_cost_usd + _CALLS_PAST_THE_LIMIT * call
 
 
+def work_tokens(max_turns: int) -> int:
+    """Return the most tokens that one try can take: in each turn, all that a call may."""
+    return (max_turns + _CALLS_PAST_THE_LIMIT) * (CONTEXT_TOKENS + OUTPUT_TOKENS)
+
+
 def default_ceiling(model: str, tariff: Tariff) -> Decimal:
     """Return the most that one try can cost where the plan sets no limit of its own, in USD."""
     return work_ceiling(_DEFAULT_COST_USD, model=model, tariff=tariff)

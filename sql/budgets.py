@@ -1,56 +1,151 @@
-"""Money set aside before a call and settled after it; entries are append-only."""
+"""Amounts set aside before a call and settled after it, in every budget it falls under; entries are append-only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import case, func, or_
+from sqlalchemy import ColumnElement, case, func, or_
 from sqlmodel import Session, and_, col, select
 
+from maos.budgets import EVER, Amounts, BudgetPeriod, BudgetScope, BudgetUnit, Hold, period_start
 from maos.corrections import PastCall
 from maos.errors import BudgetExceeded
-from sql.tables import AgentInvocation, Budget, UsageEntry
+from sql import budget_shares
+from sql.budget_shares import Counter
+from sql.budget_tables import Budget
+from sql.tables import AgentInvocation, Organization, UsageEntry
 
 
-def add_run_cap(run_id: UUID, limit: Decimal, *, org_id: UUID, session: Session) -> None:
-    """Limit what one run may cost."""
-    session.add(Budget(org_id=org_id, scope="run", scope_id=str(run_id), period="total", limit_usd=limit))
+@dataclass(frozen=True)
+class RunCaps:
+    """What one run may take of each unit; what is left out is not limited."""
+
+    usd: Decimal | None = None
+    tokens: int | None = None
+    calls: int | None = None
 
 
-def reserve(invocation: AgentInvocation, *, session: Session) -> None:
+def add_run_caps(run_id: UUID, caps: RunCaps, *, org_id: UUID, session: Session) -> None:
+    """Limit what one run may take."""
+    for unit in BudgetUnit:
+        if (limit := getattr(caps, unit.value)) is not None:
+            row = Budget(
+                org_id=org_id,
+                scope=BudgetScope.RUN,
+                scope_id=str(run_id),
+                period=BudgetPeriod.TOTAL,
+                unit=unit,
+                limit_amount=Decimal(limit),
+            )
+            session.add(row)
+            session.flush()
+            # A run's own is there from the start: who looks at it sees its limit before anything was taken.
+            budget_shares.lock(Counter(row.id, EVER, org_id), session=session)
+
+
+def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tokens: int = 0, session: Session) -> None:
     """Set the invocation's ceiling aside in every budget it falls under.
+
+    Args:
+        team: that of its run.
+        ceiling_tokens: the most tokens that the call can take.
 
     Raises:
         BudgetExceeded: when one of them has less left; the caller's transaction must end without a commit.
     """
-    amount = invocation.token_cost_estimate
-    if not amount:
+    if not invocation.token_cost_estimate:
         return
-    for budget in _locked_budgets(run_id=invocation.run_id, org_id=invocation.org_id, session=session):
-        left = budget.limit_usd - budget.reserved_usd - budget.spent_usd
-        if amount > left:
-            raise BudgetExceeded(invocation.step_id, budget.scope, f"{amount:f}", f"{left:f}")
-        budget.reserved_usd += amount
-    _add_entry("reserve", amount, invocation, session=session)
+    most = Amounts(usd=invocation.token_cost_estimate, tokens=ceiling_tokens, calls=1)
+    holds = [
+        _hold(budget, counter, most, invocation, session=session)
+        for budget, counter in _budgets_over(invocation, team, session=session)
+    ]
+    _add_entry("reserve", invocation.token_cost_estimate, invocation, holds=holds, session=session)
 
 
-def settle(invocation: AgentInvocation, *, session: Session) -> None:
-    """Turn the reservation of an invocation into what it really cost."""
+def _hold(budget: Budget, counter: Counter, most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
+    unit = BudgetUnit(budget.unit)
+    amount = most.of(unit)
+    hold = Hold(budget=str(budget.id), unit=unit, period=counter.period_start, amount=amount)
+    left = budget_shares.take(counter, amount, session=session)
+    if left is not None:
+        words = (unit.in_words(amount), unit.in_words(left), hold.model_dump_json())
+        raise BudgetExceeded(invocation.step_id, budget.scope, *words)
+    return hold
+
+
+def _budgets_over(
+    invocation: AgentInvocation, team: str | None, *, session: Session
+) -> Iterator[tuple[Budget, Counter]]:
+    """Yield the budgets that a call falls under, with their period at the time it begins.
+
+    Always in one order: two callers who lock the same rows must not wait for each other in a circle.
+    """
+    statement = (
+        select(Budget, Organization.timezone)
+        .join(Organization, col(Organization.id) == Budget.org_id)
+        .where(Budget.org_id == invocation.org_id, _falls_under(invocation, team))
+        .order_by(col(Budget.id))
+    )
+    for budget, zone in session.exec(statement).all():
+        yield budget, counter_of(budget, invocation.started_at, ZoneInfo(zone))
+
+
+def _falls_under(invocation: AgentInvocation, team: str | None) -> ColumnElement[bool]:
+    owners = {
+        BudgetScope.ORG: str(invocation.org_id),
+        BudgetScope.TEAM: team,
+        BudgetScope.AGENT: invocation.agent_name,
+        BudgetScope.RUN: str(invocation.run_id),
+    }
+    return or_(
+        *(and_(col(Budget.scope) == scope, col(Budget.scope_id) == owner) for scope, owner in owners.items() if owner)
+    )
+
+
+def counter_of(budget: Budget, at: datetime, zone: ZoneInfo) -> Counter:
+    """Return the period of a budget that a moment falls into."""
+    return Counter(budget.id, period_start(BudgetPeriod(budget.period), at, zone), budget.org_id)
+
+
+def settle(invocation: AgentInvocation, *, at_ceiling: bool = False, session: Session) -> None:
+    """Turn the reservation of an invocation into what it really took.
+
+    Args:
+        at_ceiling: whether it counts with all that was set aside, because nobody knows what it took.
+    """
     reserved = invocation.token_cost_estimate
     if not reserved:
         return
-    for budget in _locked_budgets(run_id=invocation.run_id, org_id=invocation.org_id, session=session):
-        budget.reserved_usd -= reserved
-        budget.spent_usd += invocation.cost_usd
+    used = _used(invocation)
+    for hold in _holds_of(invocation.id, session=session):
+        amount = hold.amount if at_ceiling else used.of(hold.unit)
+        counter = _counter_of_hold(hold, invocation.org_id)
+        budget_shares.settle(counter, reserved=hold.amount, used=amount, session=session)
     kind = "settle" if invocation.cost_usd else "release"
     _add_entry(kind, invocation.cost_usd or reserved, invocation, session=session)
 
 
+def _used(invocation: AgentInvocation) -> Amounts:
+    tokens = (
+        invocation.input_tokens
+        + invocation.output_tokens
+        + invocation.cache_read_tokens
+        + invocation.cache_write_tokens
+    )
+    # A call at a price of nothing is one too.
+    return Amounts(usd=invocation.cost_usd, tokens=tokens, calls=1 if invocation.cost_usd or tokens else 0)
+
+
 def correct(call: PastCall, amount: Decimal, price_list: str, *, session: Session) -> None:
     """Add the next correcting entry of an invocation, which may be negative; what was written before stays."""
-    for budget in _locked_budgets(run_id=call.run_id, org_id=call.org_id, session=session):
-        # A budget may be younger than the call, whose cost it then never counted.
-        budget.spent_usd = max(Decimal(0), budget.spent_usd + amount)
+    # Only where it was counted: a budget may be younger than the call.
+    for hold in _holds_of(call.invocation_id, session=session):
+        if hold.unit is BudgetUnit.USD:
+            budget_shares.spend(_counter_of_hold(hold, call.org_id), amount, session=session)
     last = select(func.coalesce(func.max(UsageEntry.number), 0)).where(
         UsageEntry.invocation_id == call.invocation_id, UsageEntry.kind == "correct"
     )
@@ -74,17 +169,24 @@ def cost_of_run(run_id: UUID, *, session: Session) -> Decimal:
     return Decimal(session.exec(select(total).where(UsageEntry.run_id == run_id)).one())
 
 
-def _locked_budgets(*, run_id: UUID, org_id: UUID, session: Session) -> Sequence[Budget]:
-    falls_under = or_(
-        and_(col(Budget.scope) == "run", Budget.scope_id == str(run_id)),
-        and_(col(Budget.scope) == "org", Budget.scope_id == str(org_id)),
-    )
-    # Always in one order: two callers who lock the same rows must not wait for each other in a circle.
-    statement = select(Budget).where(falls_under).order_by(col(Budget.id)).with_for_update()
-    return session.exec(statement.execution_options(populate_existing=True)).all()
+def _holds_of(invocation_id: UUID, *, session: Session) -> list[Hold]:
+    """Return what an invocation has set aside, in the order in which it was."""
+    statement = select(UsageEntry.holds).where(UsageEntry.invocation_id == invocation_id, UsageEntry.kind == "reserve")
+    return [Hold.model_validate(hold) for hold in session.exec(statement).first() or ()]
 
 
-def _add_entry(kind: str, amount: Decimal, invocation: AgentInvocation, *, session: Session) -> None:
+def _counter_of_hold(hold: Hold, org_id: UUID) -> Counter:
+    return Counter(UUID(hold.budget), hold.period, org_id)
+
+
+def _add_entry(
+    kind: str,
+    amount: Decimal,
+    invocation: AgentInvocation,
+    *,
+    holds: Sequence[Hold] = (),
+    session: Session,
+) -> None:
     session.add(
         UsageEntry(
             org_id=invocation.org_id,
@@ -92,5 +194,6 @@ def _add_entry(kind: str, amount: Decimal, invocation: AgentInvocation, *, sessi
             invocation_id=invocation.id,
             kind=kind,
             amount_usd=amount,
+            holds=[hold.model_dump(mode="json") for hold in holds] or None,
         )
     )

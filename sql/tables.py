@@ -30,6 +30,7 @@ class Organization(SQLModel, table=True):
     status: str = Field(default="active", sa_type=Text)
     autonomy: str = Field(default="semi_autonomous", sa_type=Text)
     read_only_exempt: bool = False
+    timezone: str = Field(default="UTC", sa_type=Text)
     created_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
     suspended_by: str | None = Field(default=None, sa_type=Text)
     suspended_at: datetime | None = Field(default=None, sa_type=_TIME)
@@ -192,21 +193,6 @@ class EffectRow(SQLModel, table=True):
     settled_at: datetime | None = Field(default=None, sa_type=_TIME)
 
 
-class Budget(SQLModel, table=True):
-    """A limit in USD with what is reserved and spent of it."""
-
-    __tablename__ = "budgets"
-
-    id: UUID = Field(default_factory=uuid4, primary_key=True)
-    org_id: UUID
-    scope: str = Field(sa_type=Text)
-    scope_id: str = Field(sa_type=Text)
-    period: str = Field(sa_type=Text)
-    limit_usd: Decimal = Field(sa_type=_MONEY)
-    reserved_usd: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
-    spent_usd: Decimal = Field(default=Decimal(0), sa_type=_MONEY)
-
-
 class UsageEntry(SQLModel, table=True):
     """A movement of money: reserved before a call, settled or released after it, corrected later."""
 
@@ -220,4 +206,5 @@ class UsageEntry(SQLModel, table=True):
     number: int = 1
     amount_usd: Decimal = Field(sa_type=_MONEY)
     price_list: str | None = Field(default=None, sa_type=Text)
+    holds: list[JsonObject] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)

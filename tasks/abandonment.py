@@ -47,7 +47,7 @@ def abandon_running(run: Run, *, session: Session) -> Abandoned:
         row.completed_at = utc_now()
         row.cost_usd = row.token_cost_estimate
         session.add(row)
-        budgets.settle(row, session=session)
+        budgets.settle(row, at_ceiling=True, session=session)
         session.flush()
     return Abandoned(run, running, withdrawn)
 

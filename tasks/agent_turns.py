@@ -12,6 +12,7 @@ from maos.agent_limits import check_money, reply_tokens
 from maos.agent_prompt import system_of, tools_of
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
+from maos.pricing import most_prompt_tokens
 from maos.rules_check import text_faults
 from maos.usage import Receipt
 from tasks.agent_desk import Desk
@@ -66,14 +67,16 @@ def _speak(desk: Desk, saying: _Saying) -> bool:
     engine = writer_engine().within(min(desk.payload.timeout_seconds, max(1.0, desk.seconds_left)))
     with engine_slot(desk.run, EngineType.DEEP_AGENT):
         tariff = tariff_of(desk.run.org_id)
-        ceiling = tariff.ceiling_of(
-            sent_bytes=request_bytes(system, tools, messages),
-            max_output_tokens=saying.longest_reply,
-            model=engine.model_id,
-        )
+        sent = request_bytes(system, tools, messages)
+        ceiling = tariff.ceiling_of(sent_bytes=sent, max_output_tokens=saying.longest_reply, model=engine.model_id)
         check_money(limits, desk.used, ceiling)
         with Attempt(
-            desk.payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id(), agent=frame.member.name
+            desk.payload,
+            ceiling_usd=ceiling,
+            ceiling_tokens=most_prompt_tokens(sent) + saying.longest_reply,
+            tariff=tariff,
+            task_run_id=task_run_id(),
+            agent=frame.member.name,
         ) as attempt:
             reply = ask_agent(engine, system=system, tools=tools, messages=messages, max_tokens=saying.longest_reply)
             attempt.spend(_receipt(reply))

@@ -63,6 +63,7 @@ class Attempt:
         payload: Payload,
         *,
         ceiling_usd: Decimal = Decimal(0),
+        ceiling_tokens: int = 0,
         tariff: Tariff | None = None,
         task_run_id: UUID | None = None,
         agent: str | None = None,
@@ -71,6 +72,7 @@ class Attempt:
         # Who speaks, where that is not the step's own agent.
         self._agent = agent or payload.step.agent.name
         self._ceiling_usd = ceiling_usd
+        self._ceiling_tokens = ceiling_tokens
         self._tariff = tariff
         self._task_run_id = task_run_id
         # Known beforehand: a begin whose commit was not answered finds its own row when it is repeated.
@@ -117,7 +119,7 @@ class Attempt:
             )
             session.add(row)
             session.flush()
-            budgets.reserve(row, session=session)
+            budgets.reserve(row, team=run.team, ceiling_tokens=self._ceiling_tokens, session=session)
             self.number = row.attempt
 
     def spend(self, receipt: Receipt) -> None:
@@ -151,11 +153,11 @@ class Attempt:
             row = self._running_row(session)
             if row is None:
                 return
-            if progress.calls:
-                append_calls(self._payload, progress.calls, actor=self._agent, session=session)
             row.output_summary = for_clients(progress.summary)
             row.artifacts = [artifact.model_dump(mode="json") for artifact in progress.artifacts]
             self._end(row, InvocationStatus.PENDING, session=session)
+            if progress.calls:
+                append_calls(self._payload, progress.calls, actor=self._agent, session=session)
             audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
 
     @outlasting
@@ -165,12 +167,12 @@ class Attempt:
             row = self._running_row(session)
             if row is None:
                 return
-            if outcome.proposed_steps:
-                append_steps(payload, outcome.proposed_steps, session=session)
             row.output = outcome.output
             row.output_summary = for_clients(outcome.summary)
             row.artifacts = [artifact.model_dump(mode="json") for artifact in outcome.artifacts]
             self._end(row, InvocationStatus.COMPLETED, session=session)
+            if outcome.proposed_steps:
+                append_steps(payload, outcome.proposed_steps, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
             audit_attempt(row, "step.completed", risk=payload.risk, session=session)
 
@@ -225,7 +227,9 @@ class Attempt:
         elif kind_of(error) in _FATE_UNKNOWN and error:
             row.cost_usd = row.token_cost_estimate
         session.add(row)
-        budgets.settle(row, session=session)
+        # Before anything is audited: whoever locks both must do so in one order.
+        counted = self._receipt is not None and self._receipt.final
+        budgets.settle(row, at_ceiling=bool(row.cost_usd) and not counted, session=session)
         if self._receipt or error:
             invocations.add_vendor_detail(detail, session=session)
         session.flush()

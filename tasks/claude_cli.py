@@ -10,6 +10,7 @@ from maos.actions import JsonObject, StepOutcome
 from maos.engines import EngineType
 from maos.errors import EngineFailure, FailureKind
 from maos.plans import Plan, PlanStep
+from maos.pricing import most_prompt_tokens
 from maos.rules_check import text_faults
 from maos.tariffs import Tariff
 from maos.writing import CALLS_PER_TRY, Prompt, WritingAction, governed_by, longest_form, rewritten, spoken_as
@@ -73,7 +74,10 @@ def _ask(payload: Payload, engine: ClaudeEngine, prompt: Prompt) -> None:
     action, counted = WRITING[payload.step.action], tokens_if_worthwhile(engine, prompt)
     tariff = tariff_of(payload.run.org_id)
     ceiling = writer_ceiling(engine, prompt, tariff, counted_tokens=counted)
-    with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
+    tokens = most_prompt_tokens(sent_bytes(engine, prompt), counted) + prompt.max_output_tokens
+    with Attempt(
+        payload, ceiling_usd=ceiling, ceiling_tokens=tokens, tariff=tariff, task_run_id=task_run_id()
+    ) as attempt:
         reply = call_writer(engine, prompt, get_run_logger().info)
         attempt.spend(reply)
         _check(action, payload, reply.answer)

@@ -24,6 +24,7 @@ from maos.workspace_writing import (
     default_ceiling,
     rehearsed_note,
     work_ceiling,
+    work_tokens,
 )
 from maos.workspaces import kept_name, path_fault, path_within, place_fault, size_fault
 from tasks.attempts import Attempt
@@ -69,8 +70,12 @@ def _work(payload: Payload) -> None:
 
 def _work_with(command: CommandLine, payload: Payload, files: Mapping[str, bytes]) -> None:
     tariff = tariff_of(payload.run.org_id)
-    ceiling = work_ceiling(_parameters(payload).max_cost_usd, model=command.model, tariff=tariff)
-    with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
+    parameters = _parameters(payload)
+    ceiling = work_ceiling(parameters.max_cost_usd, model=command.model, tariff=tariff)
+    tokens = work_tokens(parameters.max_turns)
+    with Attempt(
+        payload, ceiling_usd=ceiling, ceiling_tokens=tokens, tariff=tariff, task_run_id=task_run_id()
+    ) as attempt:
         with Workspace(run_folder(payload.run), payload.step.id, files) as workspace:
             stream = _call(command, payload, workspace, tariff)
             attempt.spend(stream.receipt())

@@ -48,7 +48,7 @@ def error_for_clients(error: BaseException | None) -> str:
     if isinstance(error, EngineFailure):
         return f"the engine did not deliver ({error.kind.value.replace('_', ' ')})"
     if isinstance(error, BudgetExceeded):
-        return f"it could cost {error.needed} USD; the {error.scope} budget has {error.left} USD left"
+        return f"it {error.in_words}"
     if isinstance(error, RuleBroken):
         # Where, not what: a fault may name an address, a host or a word that clients must not read.
         places = dict.fromkeys(fault.partition(":")[0] for fault in error.faults if fault.startswith("parameter "))

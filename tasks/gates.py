@@ -21,6 +21,7 @@ from maos.risk import RiskLevel
 from maos.rules_check import policy_of
 from maos.runs import Run
 from maos.statuses import ApprovalStatus
+from maos.top_ups import OUT_OF_BUDGET
 from sql import approvals, audit, invocations, runs
 from sql.approval_tables import AgentPendingAction
 from sql.plain_rows import approval_facts
@@ -35,6 +36,9 @@ from tasks.outages import outlasting
 from tasks.payloads import Payload, payload_of
 from tasks.secrecy import discreet, for_clients
 from tasks.services.registry import SERVICES
+
+# Questions about the run as a whole: no step's agent asks them.
+_OF_NO_STEP = frozenset({WHOLE_RUN, WHOLE_PLAN, OUT_OF_BUDGET})
 
 
 @task(task_run_name="ask-{step_id}", **LEDGER_OPTIONS)
@@ -79,7 +83,7 @@ def write_gate(run: Run, row: AgentPendingAction, payload: Payload | None = None
 def _asked(run: Run, row: AgentPendingAction) -> list[AuditEvent]:
     requested = AuditEvent(
         event="approval.requested",
-        actor=run.initiator if row.step_id in {WHOLE_RUN, WHOLE_PLAN} else run.plan.step(row.step_id).agent.name,
+        actor=run.initiator if row.step_id in _OF_NO_STEP else run.plan.step(row.step_id).agent.name,
         run_id=run.id,
         step_id=row.step_id,
         action=row.action,

@@ -18,6 +18,7 @@ from maos.images import (
     prompt_of,
 )
 from maos.plans import Plan
+from maos.pricing import most_prompt_tokens
 from maos.tariffs import Tariff
 from tasks.artifacts import show_artifacts
 from tasks.attempts import Attempt
@@ -59,8 +60,11 @@ def _create(payload: Payload) -> StepOutcome:
 
 def _ask(payload: Payload, engine: GeminiImageEngine, prompt: str) -> StepOutcome:
     tariff = tariff_of(payload.run.org_id)
-    ceiling = _ceiling(len(prompt.encode()), tariff)
-    with Attempt(payload, ceiling_usd=ceiling, tariff=tariff, task_run_id=task_run_id()) as attempt:
+    size = len(prompt.encode())
+    ceiling, tokens = _ceiling(size, tariff), most_prompt_tokens(size) + MAX_OUTPUT_TOKENS
+    with Attempt(
+        payload, ceiling_usd=ceiling, ceiling_tokens=tokens, tariff=tariff, task_run_id=task_run_id()
+    ) as attempt:
         get_run_logger().info("the illustrator is asked for an image of %s", _parameters(payload).aspect_ratio)
         reply = call_illustrator(engine, prompt, _parameters(payload).aspect_ratio)
         attempt.spend(reply)

@@ -21,6 +21,7 @@ from sql.approvals import newest_approvals
 from sql.leases import unleased
 from sql.runs import find_run, open_runs
 from sql.session import only_one, org_session, system_session
+from tasks.budget_notices import note_thresholds
 from tasks.flow_runs import flow_runs_of, flow_runs_without_end, set_end, wake
 from tasks.orphans import withdraw_orphans
 from tasks.recovery import recover
@@ -31,12 +32,12 @@ _RECONCILING = 0x7265636F
 
 
 def reconcile() -> list[str]:
-    """Mend every run whose row and state do not agree; return a sentence for each, none when all agree.
+    """Mend every run whose row and state do not agree, and give the notices of budgets that are due; say what was done.
 
     One process does so at a time. Prefect's own limits are no help: a killed process keeps its place in them.
     """
     with system_session() as session:
-        return _mend_what_is_open() if only_one(_RECONCILING, session=session) else []
+        return [*_mend_what_is_open(), *note_thresholds()] if only_one(_RECONCILING, session=session) else []
 
 
 def _mend_what_is_open() -> list[str]:

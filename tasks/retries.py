@@ -22,7 +22,9 @@ from tasks.files import read_file, write_file
 from tasks.steps import run_folder
 
 # What may differ between a run and its retry; everything else is the same request.
-_MAY_DIFFER = frozenset({"retry", "initiator", "title", "autonomy", "cost_cap_usd", "parallelism"})
+_MAY_DIFFER = frozenset(
+    {"retry", "initiator", "title", "autonomy", "cost_cap_usd", "token_cap", "call_cap", "parallelism"}
+)
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,11 @@ from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
 from maos.rules import RuleBook
-from maos.rules_check import cap_under, held_to
+from maos.rules_check import calls_under, cap_under, held_to
 from maos.runs import GateKind, Run, RunResult
 from maos.statuses import InvocationStatus, RunStatus
 from sql import approvals, audit, budgets, invocations, leases, plan_revisions, runs
+from sql.budgets import RunCaps
 from sql.invocations import Verdict
 from sql.plain_rows import run_facts
 from sql.plan_revisions import Origin
@@ -95,8 +96,10 @@ def _write_run(run_id: UUID, org_id: UUID, opening: Opening, book: RuleBook) -> 
             reason = f"retry of run {opening.retry.parent.id}"
             reuse_outcomes(opening.retry, run, session=session)
         plan_revisions.add_revision(run_id, plan, Origin(reason), revision=1, org_id=org_id, session=session)
-        if row.budget_cap_usd is not None:
-            budgets.add_run_cap(run_id, row.budget_cap_usd, org_id=org_id, session=session)
+        caps = RunCaps(
+            usd=row.budget_cap_usd, tokens=request.token_cap, calls=calls_under(book.rules, request.call_cap)
+        )
+        budgets.add_run_caps(run_id, caps, org_id=org_id, session=session)
         summary = f"{opening.entrypoint} of {len(plan.steps)} steps opened, {reason}: {for_clients(request.title)}"
         event = AuditEvent(
             event="run.opened",
@@ -192,9 +195,10 @@ def _write_end(
     run: Run, status: RunStatus, reason: str | None, result: JsonObject, *, actor: str, session: Session
 ) -> RunResult:
     error_summary = for_clients(reason) if reason else None
+    # Approvals are locked before budgets, and those before the audit chain, by everybody.
+    approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     abandoned = abandon_running(run, session=session)
     ended = runs.end_run(run.id, status, result=result or None, error_summary=error_summary, session=session)
-    approvals.cancel_pending(run.id, f"the run is {status.value}", session=session)
     cost = budgets.cost_of_run(run.id, session=session)
     audit_abandoned(abandoned, session=session)
     if ended:

@@ -17,6 +17,7 @@ from tasks.ledger import find_run
 from tasks.runs import end_run
 
 REVIEWER = "reviewer@demo.example"
+OWNER = "owner@demo.example"
 T = TypeVar("T")
 
 
@@ -67,6 +68,12 @@ def wait_for_form() -> Approval:
     return approval
 
 
+def refuse_top_up() -> None:
+    """Wait until the one run asks for more of a budget, and refuse it."""
+    wait_for(pending, 120)
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="it has cost enough")
+
+
 def answer_form(run_id: UUID, **form: object) -> None:
     """Submit the Resume form, as the Prefect UI does."""
 
@@ -82,4 +89,4 @@ def answer_form(run_id: UUID, **form: object) -> None:
                 return False
         return answer.status.value == "ACCEPT"
 
-    wait_for(submit)
+    wait_for(submit, 120)

@@ -134,7 +134,7 @@ class Beside:
 
     def end(self) -> State[Any]:
         """Wait for the end."""
-        self._thread.join(120)
+        self._thread.join(180)
         assert self.state is not None, "the run did not end"
         return self.state
 

@@ -104,6 +104,7 @@ def _entrypoints() -> list[Path]:
         "forms",
         "plan_approvals",
         "drifts",
+        "top_ups",
         "hooks",
         "options",
     } | HOUSEKEEPING

@@ -16,6 +16,7 @@ from console.prices import prices
 from maos.errors import BadInput
 from sql import budgets
 from sql.audit import verify_chain
+from sql.budgets import RunCaps
 from sql.organizations import ensure_organization
 from sql.session import org_session, system_session
 from tests.gates import rows
@@ -36,7 +37,7 @@ def _recompute(*options: str) -> dict[str, Any]:
 def _run_with_cap(org_id: UUID) -> UUID:
     run_id = add_run(org_id, rehearsal=False)
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, Decimal(10), org_id=org_id, session=session)
+        budgets.add_run_caps(run_id, RunCaps(usd=Decimal(10)), org_id=org_id, session=session)
     return run_id
 
 
@@ -83,7 +84,7 @@ def test_correcting_adds_an_entry_and_changes_none(org_id: UUID) -> None:
         ("settle", 1, Decimal("0.005")),
         ("correct", 1, Decimal("-0.002")),
     ]
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, Decimal("0.003"))]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, Decimal("0.003"))]
     assert _cost(org_id, run_id) == Decimal("0.003")
     after = rows("SELECT i.*, d.* FROM agent_invocations i JOIN invocation_vendor_details d ON d.invocation_id = i.id")
     assert after == before
@@ -142,7 +143,7 @@ def test_of_callers_at_the_same_time_one_corrects(org_id: UUID) -> None:
 
     assert sum(written) == 5
     assert _cost(org_id, run_id) == Decimal("0.015")
-    assert rows("SELECT spent_usd FROM budgets") == [(Decimal("0.015"),)]
+    assert rows("SELECT spent FROM budget_standings") == [(Decimal("0.015"),)]
     assert rows("SELECT count(*) FROM agent_action_audit_log") == [(1,)]
 
 
@@ -224,11 +225,11 @@ def test_a_budget_that_is_younger_than_the_call_is_not_brought_below_nothing(org
     run_id = add_run(org_id, rehearsal=False)
     add_call(org_id, run_id)
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, Decimal(10), org_id=org_id, session=session)
+        budgets.add_run_caps(run_id, RunCaps(usd=Decimal(10)), org_id=org_id, session=session)
 
     _recompute("--apply")
 
-    assert rows("SELECT spent_usd FROM budgets") == [(0,)]
+    assert rows("SELECT spent FROM budget_standings") == [(0,)]
 
 
 def _add_entry(

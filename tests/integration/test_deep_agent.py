@@ -15,7 +15,7 @@ from maos.pricing import cost_of
 from maos.settings import load_settings
 from maos.usage import TokenUsage
 from tests.agents import DONE, GOAL, agent_step, agents_server, cost, result, results, sent, speaker, told, turns, why
-from tests.gates import only_run_id, rows
+from tests.gates import only_run_id, refuse_top_up, rows
 from tests.messages_server import MessagesServer
 from tests.plans import Bench, step
 
@@ -269,13 +269,14 @@ def test_the_cap_of_the_run_holds_for_every_turn(bench: Bench, server: MessagesS
     server.will_say("Never said.")
 
     # The ceiling of the first call fits, that of the second not any more.
-    state = bench.run(cost_cap_usd=Decimal("0.15"))
+    beside = bench.run_beside(cost_cap_usd=Decimal("0.15"))
+    refuse_top_up()
 
-    assert state.is_failed()
+    assert beside.end().is_failed()
     assert len(server.requests) == 1
     assert "budget has" in why()
     assert turns()[-1][3] == "budget"
-    ((spent, reserved),) = rows("SELECT spent_usd, reserved_usd FROM budgets")
+    ((spent, reserved),) = rows("SELECT spent, reserved FROM budget_standings")
     assert spent == cost() <= Decimal("0.15")
     assert reserved == 0
 

@@ -9,6 +9,7 @@ from prefect.states import Cancelled, Crashed, Failed
 from flows.generate_report import generate_report
 from flows.hooks import close_cancelled, recover_crashed, recover_failed
 from sql import budgets
+from sql.budgets import RunCaps
 from sql.session import org_session
 from tests.gates import rows
 from tests.rows import add_approval, add_run, invocation
@@ -28,7 +29,8 @@ def test_a_run_that_ended_outside_leaves_nothing_open(org_id: UUID, hook, state,
     add_approval(org_id, run_id)
     attempt = invocation(org_id, run_id, "0.5")
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, attempt.token_cost_estimate * 2, org_id=org_id, session=session)
+        caps = RunCaps(usd=attempt.token_cost_estimate * 2)
+        budgets.add_run_caps(run_id, caps, org_id=org_id, session=session)
         session.add(attempt)
         session.flush()
         budgets.reserve(attempt, session=session)
@@ -38,7 +40,7 @@ def test_a_run_that_ended_outside_leaves_nothing_open(org_id: UUID, hook, state,
     assert rows("SELECT status FROM orchestrator_runs") == [(status,)]
     assert rows("SELECT status FROM agent_pending_actions") == [("cancelled",)]
     assert rows("SELECT status, error_kind FROM agent_invocations") == [("failed", "process_died")]
-    assert rows("SELECT reserved_usd FROM budgets") == [(0,)]
+    assert rows("SELECT reserved FROM budget_standings") == [(0,)]
     events = rows("SELECT event FROM agent_action_audit_log ORDER BY sequence")
     assert events == [("step.failed",), (f"run.{status}",)]
 

@@ -28,7 +28,7 @@ from tasks.corrections import review_costs
 from tasks.engines import engines_without_key
 from tasks.gemini_image import planned_ceilings
 from tasks.tariffs import set_override
-from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, refuse_top_up, rows, wait_for
 from tests.gemini_server import LOCKED_PATH, GeminiServer, picture
 from tests.plans import AT_ONCE, Bench, step
 
@@ -197,7 +197,10 @@ def test_a_call_whose_fate_is_unknown_is_owed_at_its_ceiling(bench: Bench, serve
 def test_a_cap_below_the_ceiling_stops_before_the_call(bench: Bench, server: GeminiServer) -> None:
     plan(bench)
 
-    assert bench.run(cost_cap_usd="0.1").is_failed()
+    beside = bench.run_beside(cost_cap_usd="0.1")
+    refuse_top_up()
+
+    assert beside.end().is_failed()
     assert server.requests == []
     assert [attempt[1:3] for attempt in attempts()] == [("failed", "budget")]
     assert rows("SELECT count(*) FROM usage_entries") == [(0,)]
@@ -322,7 +325,7 @@ def test_an_organisation_is_charged_what_was_agreed_and_operators_see_the_list(
     assert bench.run(cost_cap_usd="1").is_completed()
     charged = COST * Decimal("1.5")
     assert rows("SELECT cost_usd FROM agent_invocations WHERE step_id = 'cover'") == [(charged,)]
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, charged)]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, charged)]
     ((listed, source),) = rows("SELECT list_cost_usd, price_snapshot FROM invocation_vendor_details")
     assert listed == COST
     assert source.endswith(f"; override {agreed.id}")

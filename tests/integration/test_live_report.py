@@ -28,7 +28,7 @@ from sql.organizations import ensure_member
 from sql.session import system_session
 from tasks.corrections import review_costs
 from tasks.rules import store_rules
-from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, refuse_top_up, rows, wait_for
 from tests.messages_server import MessagesServer
 from tests.rule_books import ProjectRules, document
 
@@ -54,16 +54,16 @@ def _report(**fields: object) -> State[Any]:
 
 
 class _Beside:
-    def __init__(self) -> None:
+    def __init__(self, **fields: object) -> None:
         self.state: State[Any] | None = None
-        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), daemon=True)
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run, fields), daemon=True)
         self._thread.start()
 
-    def _run(self) -> None:
-        self.state = _report()
+    def _run(self, fields: dict[str, object]) -> None:
+        self.state = _report(**fields)
 
     def end(self) -> State[Any]:
-        self._thread.join(60)
+        self._thread.join(180)
         assert self.state is not None, "the run did not end"
         return self.state
 
@@ -90,7 +90,7 @@ def test_a_live_narrative_is_published_and_paid_for_exactly(server: MessagesServ
     cost = _cost(1000, 200)
     assert cost > 0
     assert _attempts() == [(1, "completed", None, 1000, 200, cost)]
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, cost)]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, cost)]
     assert rows("SELECT kind FROM usage_entries ORDER BY recorded_at") == [("reserve",), ("settle",)]
     assert rows("SELECT model, price_snapshot IS NOT NULL FROM invocation_vendor_details") == [
         ("claude-sonnet-5-5", True)
@@ -116,7 +116,7 @@ def test_a_figure_that_is_not_in_the_data_is_written_once_more(server: MessagesS
         (2, "completed", None, 1100, 150),
     ]
     assert "9,876,543" in json.dumps(server.requests[1].body)
-    assert rows("SELECT spent_usd FROM budgets") == [(_cost(1000, 200) + _cost(1100, 150),)]
+    assert rows("SELECT spent FROM budget_standings") == [(_cost(1000, 200) + _cost(1100, 150),)]
 
 
 def test_the_writer_is_told_the_rules_and_its_persona_in_cached_blocks(
@@ -203,9 +203,10 @@ def test_a_refused_key_is_not_tried_again_and_never_shown(server: MessagesServer
 
 
 def test_a_cap_below_the_ceiling_stops_before_the_call(server: MessagesServer) -> None:
-    state = _report(cost_cap_usd="0.00000001")
+    beside = _Beside(cost_cap_usd="0.00000001")
+    refuse_top_up()
 
-    assert state.is_failed()
+    assert beside.end().is_failed()
     assert server.requests == []
     ((summary,),) = rows("SELECT error_summary FROM orchestrator_runs")
     assert summary.startswith("step 'write_narrative' failed: it could cost 0.")

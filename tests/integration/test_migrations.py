@@ -1,6 +1,7 @@
 """Migrations bring a database to the shape that the table classes state."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 import psycopg
@@ -15,6 +16,7 @@ from sqlmodel import SQLModel
 import sql.agent_tables
 import sql.approval_tables
 import sql.audit_tables
+import sql.budget_tables
 import sql.learning_tables
 import sql.notice_tables
 import sql.organization_tables
@@ -24,6 +26,7 @@ import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
 from maos.audit import FIRST_COLUMNS, GENESIS_HASH, AuditLink, ChainReader, document_of, link_hash
+from maos.budgets import EVER, BudgetUnit, Hold
 from sql.database import sqlalchemy_address, upgrade
 
 _IN_SQL_FILES = {"remove_index", "add_index", "remove_constraint", "add_constraint", "remove_fk", "add_fk"}
@@ -108,3 +111,39 @@ def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
     with psycopg.connect(address, row_factory=dict_row) as connection:
         (row,) = connection.execute("SELECT * FROM agent_action_audit_log").fetchall()
     assert ChainReader().read(document_of(AuditLink.model_validate(row)), row["row_hash"]) is None
+
+
+def test_what_was_reserved_before_there_were_shares_is_still_settled(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE maos_before_shares")
+    address, to_revision = cluster.url("maos_before_shares"), command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0006"))
+        upgrade(address)
+    ids = {name: uuid4() for name in ("org", "run", "call", "budget")}
+    with psycopg.connect(address) as connection:
+        # The run and the call themselves are of no interest here.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("INSERT INTO organizations (id, slug, name) VALUES (%(org)s, 'old', 'Old')", ids)
+        connection.execute(
+            "INSERT INTO budgets (id, org_id, scope, scope_id, period, limit_usd, reserved_usd, spent_usd) "
+            "VALUES (%(budget)s, %(org)s, 'run', %(run)s::text, 'total', 2, 0.5, 0.25)",
+            ids,
+        )
+        connection.execute(
+            "INSERT INTO usage_entries (org_id, run_id, invocation_id, kind, amount_usd, recorded_at) "
+            "VALUES (%(org)s, %(run)s, %(call)s, 'reserve', 0.5, now())",
+            ids,
+        )
+
+    upgrade(address)
+
+    with psycopg.connect(address) as connection:
+        standing = "SELECT limit_amount, reserved, spent, remaining FROM budget_standings"
+        assert [tuple(map(float, row)) for row in connection.execute(standing)] == [(2, 0.5, 0.25, 1.25)]
+        (held,) = connection.execute("SELECT holds FROM usage_entries").fetchone() or (None,)
+    assert [Hold.model_validate(hold) for hold in held or ()] == [
+        Hold(budget=str(ids["budget"]), unit=BudgetUnit.USD, period=EVER, amount=Decimal("0.5"))
+    ]

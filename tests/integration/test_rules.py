@@ -235,7 +235,7 @@ def test_limits_lower_parallelism_and_cap_the_cost(bench: Bench, project: Projec
 
     assert bench.run().is_completed()
     assert rows("SELECT plan->>'parallelism', budget_cap_usd FROM orchestrator_runs") == [("2", Decimal("7.5"))]
-    assert rows("SELECT scope, limit_usd FROM budgets") == [("run", Decimal("7.5"))]
+    assert rows("SELECT scope, limit_amount FROM budgets") == [("run", Decimal("7.5"))]
 
 
 def test_a_run_that_takes_too_long_begins_nothing_more(bench: Bench, project: ProjectRules) -> None:

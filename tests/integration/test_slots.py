@@ -140,7 +140,7 @@ def test_who_waits_for_a_slot_has_reserved_nothing_and_goes_on_when_one_is_free(
     wait_for(lambda: bench.effects == ["beside"])
     wait_for(lambda: _is_under_way(api, "cover"))
 
-    assert rows("SELECT reserved_usd FROM budgets") == [(0,)]
+    assert rows("SELECT reserved FROM budget_standings") == [(0,)]
     assert rows("SELECT 1 FROM agent_invocations WHERE step_id = 'cover'") == []
     assert server.requests == []
     give_back(slot)

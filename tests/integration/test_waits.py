@@ -126,7 +126,7 @@ def test_nothing_is_reserved_while_a_step_waits(bench: Bench, server: GeminiServ
     beside = bench.run_beside(cost_cap_usd="1")
 
     wait_for(lambda: rows("SELECT 1 FROM agent_invocations WHERE retry_at IS NOT NULL"))
-    assert rows("SELECT reserved_usd FROM budgets") == [(0,)]
+    assert rows("SELECT reserved FROM budget_standings") == [(0,)]
     assert beside.end().is_completed()
 
 

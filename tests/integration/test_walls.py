@@ -202,7 +202,8 @@ def test_another_organisation_is_not_seen_changed_or_joined(org_id: UUID) -> Non
         stolen = session.execute(text("UPDATE orchestrator_runs SET title = 'stolen' RETURNING id")).all()
         assert stolen == []
     attach_budget = text(
-        "INSERT INTO budgets (org_id, scope, scope_id, period, limit_usd) VALUES (:org, 'org', 'x', 'day', 1)"
+        "INSERT INTO budgets (org_id, scope, scope_id, period, unit, limit_amount) "
+        "VALUES (:org, 'org', 'x', 'day', 'usd', 1)"
     )
     with org_session(other) as session, pytest.raises(ProgrammingError, match="row-level security"):
         session.execute(attach_budget, {"org": str(org_id)})

@@ -18,7 +18,7 @@ from maos.workspace_writing import CONTEXT_TOKENS, OUTPUT_TOKENS
 from sql.tables import utc_now
 from tasks.ceilings import planned_ceilings
 from tests.claude_command import USAGE, ClaudeDouble
-from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import REVIEWER, answer_form, only_run_id, pending, refuse_top_up, rows, wait_for
 from tests.plans import AT_ONCE, Bench, step
 
 KEY = "gateway.canary+4f7e"
@@ -224,7 +224,11 @@ def test_a_command_that_is_not_there_is_said_to_be_missing(bench: Bench, monkeyp
 
 
 def test_a_cap_below_the_ceiling_stops_before_the_command(bench: Bench, command: ClaudeDouble) -> None:
-    assert run(bench, cost_cap_usd="1").is_failed()
+    bench.plan(step("place", text="dusk"), work())
+    beside = bench.run_beside(autonomy="autonomous", cost_cap_usd="1")
+    refuse_top_up()
+
+    assert beside.end().is_failed()
     assert command.calls == []
     assert [attempt[1:3] for attempt in attempts()] == [("failed", "budget")]
 

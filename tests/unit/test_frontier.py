@@ -11,6 +11,7 @@ from maos.policy import Policy, TeamPolicy
 from maos.risk import RiskLevel, RiskRule
 from maos.runs import FailedStep, Ledger, Run
 from maos.statuses import ApprovalStatus, RunStatus
+from maos.top_ups import OUT_OF_BUDGET
 from tests.runs import ACTIONS, DONE, NOW, approval, failure, run_of, step
 
 
@@ -282,6 +283,25 @@ def test_a_run_waits_for_a_decision_on_a_doubt() -> None:
 
 def test_a_rejected_doubt_is_a_rejected_step() -> None:
     assert _doubtful(ApprovalKind.IN_DOUBT, ApprovalStatus.REJECTED).end is RunStatus.CANCELLED
+
+
+def _short(run: Run, short: Set[str], *, busy: Set[str] = frozenset(), done: Set[str] = frozenset()) -> Move:
+    asked = approval(OUT_OF_BUDGET, ApprovalStatus.PENDING, kind=ApprovalKind.BUDGET)
+    ledger = Ledger(finished=dict.fromkeys(done, DONE), approvals={OUT_OF_BUDGET: asked})
+    return next_move(run, ledger, ACTIONS, busy=busy, short=short)
+
+
+def test_beside_a_step_that_is_out_of_budget_everything_else_goes_on() -> None:
+    run = run_of(step("a"), step("b"), step("c", "low", ("a",)))
+
+    assert _ids(_short(run, {"a"}).start) == ["b"]
+    assert _short(run, {"a"}, busy={"b"}) == Move()
+
+
+def test_when_nothing_else_can_run_the_run_waits_for_one_top_up_whatever_it_is_short_of() -> None:
+    run = run_of(step("a"), step("b"), step("c", "low", ("a",)))
+
+    assert [each.step_id for each in _short(run, {"a", "b"}).wait_for] == [OUT_OF_BUDGET]
 
 
 def test_under_supervision_even_a_low_risk_step_is_asked_for() -> None:

@@ -22,7 +22,7 @@ engines: [claude_cli, internal_service]
 actions: [write_narrative, send_email]
 forbidden_terms: [Project Falcon, "2026-01-01"]
 forbidden_topics: {layoffs: [redundancy, dismissal]}
-limits: {steps: 20, parallelism: 4, cost_usd: 12.10, wall_time_seconds: 3600}
+limits: {steps: 20, parallelism: 4, cost_usd: 12.10, wall_time_seconds: 3600, calls: 50}
 ask_first:
   send_email: {roles: [owner], users: [Ann@Example.com]}
   write_narrative: {}
@@ -44,7 +44,7 @@ def test_every_key_is_read() -> None:
     assert rules.actions == {"write_narrative", "send_email"}
     assert rules.forbidden_terms == {"Project Falcon", "2026-01-01"}
     assert rules.forbidden_topics == {"layoffs": {"redundancy", "dismissal"}}
-    assert rules.limits == Limits(steps=20, parallelism=4, cost_usd=Decimal("12.1"), wall_time_seconds=3600)
+    assert rules.limits == Limits(steps=20, parallelism=4, cost_usd=Decimal("12.1"), wall_time_seconds=3600, calls=50)
     assert rules.ask_first == {
         "send_email": Approvers(roles=frozenset({DecidingRole.OWNER}), users=frozenset({"ann@example.com"})),
         "write_narrative": Approvers(),
@@ -102,7 +102,7 @@ def test_lines_may_end_as_on_windows() -> None:
             "limits: {time: 3}",
             [
                 "limits: key 'time' is not accepted; "
-                "allowed: a mapping of steps, parallelism, cost_usd, wall_time_seconds"
+                "allowed: a mapping of steps, parallelism, cost_usd, wall_time_seconds, calls"
             ],
         ),
         ("forbidden_terms: [1]", [f"forbidden_terms: '1' is not accepted; allowed: a list of {_TERMS}"]),

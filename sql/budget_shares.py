@@ -1,0 +1,207 @@
+"""What is left in a period of a budget, in shares: concurrent callers take from different ones, and pass no limit.
+
+What is left over all shares is the limit less what is reserved and spent. A call takes from one share that nobody has
+locked and that holds enough; where there is none, all shares are locked and what they hold is counted, so that a call
+is refused only when it does not fit into what is left of the whole.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_FLOOR, Decimal
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, ScalarSelect, delete, func, insert, update
+from sqlalchemy import select as columns
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import Session, and_, col, select
+
+from sql.budget_tables import Budget, BudgetPeriodRow, BudgetShare
+
+_SHARES = 32
+# A period is divided only while each share holds so many calls of the present size: else most would be too small.
+_CALLS_IN_A_SHARE = 4
+_SMALLEST = Decimal("1e-8")
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A period of a budget."""
+
+    budget_id: UUID
+    period_start: date
+    org_id: UUID
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What all shares of a period come to."""
+
+    left: Decimal
+    reserved: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+
+    def changed(self, *, left: Decimal, reserved: Decimal = Decimal(0), spent: Decimal = Decimal(0)) -> "Totals":
+        """Return them with these amounts added."""
+        return Totals(self.left + left, self.reserved + reserved, self.spent + spent)
+
+
+def take(counter: Counter, amount: Decimal, *, session: Session) -> Decimal | None:
+    """Set an amount aside; return None, or what is left where that is less."""
+    enough = col(BudgetShare.left_amount) >= amount
+    if _change_one(counter, enough, session=session, left=-amount, reserved=amount):
+        return None
+    totals = lock(counter, session=session)
+    if amount > totals.left:
+        return totals.left
+    _write(counter, totals.changed(left=-amount, reserved=amount), size=amount, session=session)
+    return None
+
+
+def settle(counter: Counter, *, reserved: Decimal, used: Decimal, session: Session) -> None:
+    """Turn what was set aside into what was used."""
+    change = {"left": reserved - used, "reserved": -reserved, "spent": used}
+    # What costs more than was set aside may not be in one share.
+    if used <= reserved and _change_one(counter, session=session, **change):
+        return
+    totals = lock(counter, session=session)
+    _write(counter, totals.changed(**change), size=reserved, session=session)
+
+
+def spend(counter: Counter, amount: Decimal, *, session: Session) -> None:
+    """Add what was found to have been spent, past the limit if need be; a negative amount is given back."""
+    totals = lock(counter, session=session)
+    _write(counter, totals.changed(left=-amount, spent=amount), session=session)
+
+
+def set_limit(counter: Counter, limit: Decimal, *, session: Session) -> None:
+    """Change the limit of a period; it may be less than what is spent, and then nothing fits any more."""
+    totals = lock(counter, session=session)
+    period = _period(counter, session=session)
+    more = limit - period.limit_amount
+    period.limit_amount = limit
+    session.add(period)
+    _write(counter, totals.changed(left=more), session=session)
+
+
+def raise_limit(counter: Counter, amount: Decimal, *, session: Session) -> Decimal:
+    """Raise the limit of a period by an amount; return the new limit."""
+    lock(counter, session=session)
+    limit = _period(counter, session=session).limit_amount + amount
+    set_limit(counter, limit, session=session)
+    return limit
+
+
+def has_begun(counter: Counter, *, session: Session) -> bool:
+    """Say whether anything was ever taken from, or done to, this period."""
+    return session.exec(select(BudgetPeriodRow.budget_id).where(_is_period(counter))).first() is not None
+
+
+def lock(counter: Counter, *, session: Session) -> Totals:
+    """Lock a period, which begins if it has not yet, and return what its shares come to."""
+    locked = select(BudgetPeriodRow.budget_id).where(_is_period(counter)).with_for_update(key_share=True)
+    if session.exec(locked).first() is None:
+        _begin(counter, session=session)
+        session.exec(locked).one()
+    # A statement of its own, so that it sees shares that others have made before the lock was free.
+    parts = columns(col(BudgetShare.left_amount), col(BudgetShare.reserved_amount), col(BudgetShare.spent_amount))
+    ordered = parts.where(_is_counter(counter)).order_by(col(BudgetShare.share)).with_for_update()
+    return _sum([Totals(*part) for part in session.execute(ordered)])
+
+
+def _begin(counter: Counter, *, session: Session) -> None:
+    # Shared with others who begin it, but with nobody who changes the limit meanwhile.
+    limit = columns(col(Budget.limit_amount)).where(col(Budget.id) == counter.budget_id).with_for_update(read=True)
+    amount = session.execute(limit).scalar_one()
+    key = {"budget_id": counter.budget_id, "period_start": counter.period_start, "org_id": counter.org_id}
+    begun = session.execute(
+        upsert(BudgetPeriodRow)
+        .values(**key, limit_amount=amount, noticed=0)
+        .on_conflict_do_nothing()
+        .returning(col(BudgetPeriodRow.budget_id))
+    )
+    if begun.first():
+        _insert(counter, [Totals(left=amount)], session=session)
+
+
+def _change_one(counter: Counter, *conditions: ColumnElement[bool], session: Session, **change: Decimal) -> bool:
+    """Change one share that nobody has locked and that meets the conditions; return False where there is none."""
+    changed = session.execute(
+        update(BudgetShare)
+        .where(_is_counter(counter), col(BudgetShare.share) == _any_free(counter, *conditions), *conditions)
+        .values(
+            left_amount=BudgetShare.left_amount + change["left"],
+            reserved_amount=BudgetShare.reserved_amount + change["reserved"],
+            spent_amount=BudgetShare.spent_amount + change.get("spent", Decimal(0)),
+        )
+        .returning(col(BudgetShare.share))
+        .execution_options(synchronize_session=False)
+    )
+    return changed.first() is not None
+
+
+def _any_free(counter: Counter, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    return (
+        select(BudgetShare.share)
+        .where(_is_counter(counter), *conditions)
+        # In any order: else all would try the same one first.
+        .order_by(func.random())
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+
+
+def _write(counter: Counter, totals: Totals, *, size: Decimal | None = None, session: Session) -> None:
+    """Write what a locked period comes to: divided among shares where there is room for many calls, else as one.
+
+    Args:
+        size: of the call that did not find a free share; without one, nothing says that shares are needed.
+    """
+    session.execute(delete(BudgetShare).where(_is_counter(counter)).execution_options(synchronize_session=False))
+    if not size or totals.left < _SHARES * _CALLS_IN_A_SHARE * size:
+        # All that is left in one place: for a call that needs it, or as a debt that nothing else may cover.
+        _insert(counter, [totals], session=session)
+        return
+    part = (totals.left / _SHARES).quantize(_SMALLEST, ROUND_FLOOR)
+    first = Totals(totals.left - part * (_SHARES - 1), totals.reserved, totals.spent)
+    _insert(counter, [first, *[Totals(left=part)] * (_SHARES - 1)], session=session)
+
+
+def _insert(counter: Counter, parts: Sequence[Totals], *, session: Session) -> None:
+    rows = [
+        {
+            "budget_id": counter.budget_id,
+            "period_start": counter.period_start,
+            "org_id": counter.org_id,
+            "share": number,
+            "left_amount": part.left,
+            "reserved_amount": part.reserved,
+            "spent_amount": part.spent,
+        }
+        for number, part in enumerate(parts)
+    ]
+    session.execute(insert(BudgetShare), rows)
+
+
+def _sum(parts: Sequence[Totals]) -> Totals:
+    return Totals(
+        left=sum((part.left for part in parts), start=Decimal(0)),
+        reserved=sum((part.reserved for part in parts), start=Decimal(0)),
+        spent=sum((part.spent for part in parts), start=Decimal(0)),
+    )
+
+
+def _period(counter: Counter, *, session: Session) -> BudgetPeriodRow:
+    statement = select(BudgetPeriodRow).where(_is_period(counter)).execution_options(populate_existing=True)
+    return session.exec(statement).one()
+
+
+def _is_period(counter: Counter) -> ColumnElement[bool]:
+    return and_(
+        col(BudgetPeriodRow.budget_id) == counter.budget_id, col(BudgetPeriodRow.period_start) == counter.period_start
+    )
+
+
+def _is_counter(counter: Counter) -> ColumnElement[bool]:
+    return and_(col(BudgetShare.budget_id) == counter.budget_id, col(BudgetShare.period_start) == counter.period_start)
