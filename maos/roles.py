@@ -26,6 +26,7 @@ class Permission(StrEnum):
     STORE_RULES = "store the organisation's rules"
     STORE_POLICY = "store the organisation's policy"
     SET_PRICES = "agree on prices"
+    SET_BUDGETS = "set and top up budgets, and say by whose calendar they begin"
     ENROL = "give people one-time codes, and take them away"
     MANAGE_PEOPLE = "add people, grant and revoke roles"
     SUSPEND = "suspend and resume the organisation"

@@ -12,15 +12,16 @@ from sqlmodel import Session
 from maos.audit import AuditEvent
 from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit, day_begins, period_end
 from maos.errors import BadInput
-from sql import audit, budget_limits, budget_shares, organizations, runs
+from maos.roles import Permission
+from sql import audit, budget_limits, budget_shares, runs
 from sql.budget_standings import find_standing
 from sql.budget_tables import Budget
 from sql.budgets import counter_of
 from sql.session import org_session, system_session
+from tasks.people import check_permission
 from tasks.policies import policy_book
 from tasks.rules import rule_book
 
-_MAY_SET_BUDGETS = "owner"
 _NOTHING = Decimal(0)
 
 
@@ -52,7 +53,7 @@ def set_budget(
     """
     now = datetime.now(UTC)
     with org_session(org_id) as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_BUDGETS, org_id=org_id, session=session)
         _check_key(key, limit, org_id, session=session)
         row = budget_limits.find_budget(key, org_id=org_id, session=session)
         if row is None:
@@ -78,7 +79,7 @@ def top_up(key: BudgetKey, amount: Decimal, *, person: str, org_id: UUID) -> Bud
     """
     now = datetime.now(UTC)
     with org_session(org_id) as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_BUDGETS, org_id=org_id, session=session)
         row = budget_limits.find_budget(key, org_id=org_id, session=session)
         if row is None:
             raise BadInput("budget", key.in_words, "a budget that was set; see 'maos budgets show'")
@@ -98,7 +99,7 @@ def set_zone(zone: ZoneInfo, *, person: str, org_id: UUID) -> None:
         BadInput: when the person may not.
     """
     with system_session() as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_BUDGETS, org_id=org_id, session=session)
         budget_limits.set_zone(org_id, zone, session=session)
         event = _event("organization.timezone_set", person, f"days and months begin by {zone.key}")
         audit.append_audit(event, org_id=org_id, session=session)
@@ -127,13 +128,6 @@ def _view(row: Budget, now: datetime, *, session: Session) -> BudgetView:
         reserved=standing.reserved if standing else _NOTHING,
         left=standing.left if standing else row.limit_amount,
     )
-
-
-def _check_person(person: str, org_id: UUID, *, session: Session) -> None:
-    member = organizations.find_member(person, session=session)
-    roles = organizations.roles_of(member.id, org_id=org_id, session=session) if member else frozenset()
-    if _MAY_SET_BUDGETS not in roles:
-        raise BadInput("--as", person, f"a member of the organisation with role {_MAY_SET_BUDGETS}")
 
 
 def _check_key(key: BudgetKey, limit: Decimal, org_id: UUID, *, session: Session) -> None:

@@ -5,14 +5,28 @@ from decimal import Decimal
 from uuid import UUID, uuid4
 
 from maos.audit import AuditEvent
+from maos.budgets import EVER, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.learning import Likeness
 from maos.notices import Channel, NoticeKind, Recipient, Route
 from maos.risk import RiskLevel
-from sql import audit, budgets, deletions, exemptions, learning, notice_routes, notices, organizations, policies
+from sql import (
+    audit,
+    budget_limits,
+    budget_shares,
+    budgets,
+    deletions,
+    exemptions,
+    learning,
+    notice_routes,
+    notices,
+    organizations,
+    policies,
+)
 from sql.agent_memory import note
 from sql.agent_tables import SharedMemory
 from sql.approval_tables import AgentActionEdit, AgentActionVote
 from sql.approvals import find_approval
+from sql.budget_shares import Counter
 from sql.effects import add_effect
 from sql.invocations import add_vendor_detail
 from sql.plan_revisions import Origin, add_revision
@@ -47,6 +61,7 @@ class Tenant:
     owner: str
     second_owner: str
     user: UUID
+    budget: UUID
 
 
 def fill(slug: str, *, status: str = "completed") -> Tenant:
@@ -66,6 +81,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
     named = {"initiator_id": first, "title": f"Run of {slug}", "rehearsal": False}
     run = add_run(org_id, status=status, **named, **ended)
     approval = _decided(org_id, run, user, second)
+    budget = _limited(org_id)
     call = _paid(org_id, run)
     effect = _acted(org_id, run)
     _written(org_id, first)
@@ -93,6 +109,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
         owner=first,
         second_owner=second,
         user=user,
+        budget=budget,
     )
 
 
@@ -110,6 +127,16 @@ def _decided(org_id: UUID, run: UUID, user: UUID, decider: str) -> UUID:
     return approval
 
 
+def _limited(org_id: UUID) -> UUID:
+    """Add a budget of the organisation, with a period that has begun."""
+    key = BudgetKey(scope=BudgetScope.ORG, owner=str(org_id), unit=BudgetUnit.USD, period=BudgetPeriod.TOTAL)
+    with org_session(org_id) as session:
+        budget = budget_limits.add_budget(key, Decimal(50), (80,), org_id=org_id, session=session).id
+        session.flush()
+        budget_shares.lock(Counter(budget, EVER, org_id), session=session)
+    return budget
+
+
 def _paid(org_id: UUID, run: UUID) -> UUID:
     """Add a call with its price."""
     row = invocation(org_id, run, "0.5")
@@ -118,7 +145,7 @@ def _paid(org_id: UUID, run: UUID) -> UUID:
     with org_session(org_id) as session:
         session.add(row)
         session.flush()
-        budgets.add_run_cap(run, Decimal(5), org_id=org_id, session=session)
+        budgets.add_run_caps(run, budgets.RunCaps(usd=Decimal(5)), org_id=org_id, session=session)
         session.flush()
         budgets.reserve(row, session=session)
         _end(row)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.exc import IntegrityError, NoResultFound, ProgrammingError
@@ -21,6 +22,7 @@ from sqlmodel import Session, col
 import sql
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.audit import AuditEvent
+from maos.budgets import EVER, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.corrections import PastCall
 from maos.decisions import DecisionRequest
 from maos.effects import EffectStatus
@@ -29,12 +31,15 @@ from maos.notices import Channel, NoticeKind, Recipient, Route
 from maos.price_overrides import PriceOverride
 from maos.runs import GateKind
 from maos.statuses import ApprovalStatus, InvocationStatus, RunStatus
+from maos.usage_view import UsageDimension
 from maos.votes import Vote
 from sql.agent_tables import SharedMemory
 from sql.approval_queue import QueueFilter
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import find_approval
 from sql.audit_rows import AuditFilter
+from sql.budget_shares import Counter
+from sql.budgets import RunCaps
 from sql.corrections import CallFilter
 from sql.exemptions import find_exemption
 from sql.invocations import Verdict
@@ -46,6 +51,7 @@ from sql.policies import NewPolicy
 from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
 from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
+from sql.usage import UsageFilter
 from tasks.exports import manifest_now
 from tests.gates import rows
 from tests.rows import PLAN, invocation
@@ -79,6 +85,11 @@ class Known:
         self.approval = self._written_as(approval)
         self.waiting = self._written_as(waiting)
         self.edited = self.waiting.model_copy(update={"revision": 2, "digest": "1" * 64, "edited": {"to": "y"}})
+        self.counter = Counter(tenant.budget, EVER, self.org_id)
+        self.budget = BudgetKey(
+            scope=BudgetScope.ORG, owner=str(tenant.id), unit=BudgetUnit.USD, period=BudgetPeriod.TOTAL
+        )
+        self.new_budget = self.budget.model_copy(update={"unit": BudgetUnit.CALLS})
         self.vote = Vote(email=tenant.owner, approves=False)
         self.recipient = Recipient(channel=Channel.EMAIL, address=tenant.owner)
         self.request = DecisionRequest(
@@ -186,7 +197,23 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "audit_rows.audit_row": lambda f, k, s: f(k.org_id, 1, session=s),
     "audit_rows.list_audit": lambda f, k, s: f(AuditFilter(org_id=k.org_id), session=s),
     "audit_rows.sequences_between": lambda f, k, s: f(k.org_id, since=None, until=None, session=s),
-    "budgets.add_run_cap": lambda f, k, s: f(uuid4(), Decimal(1), org_id=k.org_id, session=s),
+    "budget_limits.add_budget": lambda f, k, s: f(k.new_budget, Decimal(1), (), org_id=k.org_id, session=s),
+    "budget_limits.claim_notice": lambda f, k, s: f(k.tenant.budget, EVER, 99, session=s),
+    "budget_limits.find_budget": lambda f, k, s: f(k.budget, org_id=k.org_id, session=s),
+    "budget_limits.list_budgets": lambda f, k, s: f(k.org_id, k.run.id, session=s),
+    "budget_limits.set_zone": lambda f, k, s: f(k.org_id, ZoneInfo("Asia/Tokyo"), session=s),
+    "budget_limits.watched_budgets": lambda f, k, s: [row.id for row, _ in f(session=s) if row.id == k.tenant.budget],
+    "budget_limits.zone_of": lambda f, k, s: f(k.org_id, session=s),
+    "budget_shares.has_begun": lambda f, k, s: f(k.counter, session=s),
+    "budget_shares.lock": lambda f, k, s: f(k.counter, session=s),
+    "budget_shares.raise_limit": lambda f, k, s: f(k.counter, Decimal(1), session=s),
+    "budget_shares.set_limit": lambda f, k, s: f(k.counter, Decimal(1), session=s),
+    "budget_shares.settle": lambda f, k, s: f(k.counter, reserved=Decimal(0), used=Decimal(1), session=s),
+    "budget_shares.spend": lambda f, k, s: f(k.counter, Decimal(1), session=s),
+    "budget_shares.take": lambda f, k, s: f(k.counter, Decimal(100), session=s),
+    "budget_standings.find_standing": lambda f, k, s: f(k.tenant.budget, EVER, session=s),
+    "budget_standings.standing_of": lambda f, k, s: f(k.tenant.budget, EVER, session=s),
+    "budgets.add_run_caps": lambda f, k, s: f(uuid4(), RunCaps(usd=Decimal(1)), org_id=k.org_id, session=s),
     "budgets.correct": lambda f, k, s: f(k.call, Decimal(1), "x", session=s),
     "budgets.cost_of_run": lambda f, k, s: f(k.run.id, session=s),
     "budgets.reserve": lambda f, k, s: f(k.reservation(), session=s),
@@ -308,6 +335,8 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "past_actions.requests_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
     "past_actions.runs_of_ids": lambda f, k, s: f([k.run.id], session=s),
     "past_actions.steps_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
+    "past_costs.costs_of_run": lambda f, k, s: f(k.run.id, session=s),
+    "past_costs.past_costs": lambda f, k, s: f(k.org_id, ["act"], session=s).get("act"),
     "plan_revisions.add_revision": lambda f, k, s: f(
         k.run.id, PLAN, Origin("x"), revision=2, org_id=k.org_id, session=s
     ),
@@ -352,6 +381,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "votes.add_votes": lambda f, k, s: f([(k.waiting, k.vote)], k.request, by=k.tenant.user, verified=False, session=s),
     "votes.edits_of": lambda f, k, s: f(k.approval.id, session=s),
     "votes.vote_rows": lambda f, k, s: f(k.approval.id, session=s),
+    "usage.usage_by": lambda f, k, s: f([UsageDimension.DAY], UsageFilter(org_id=k.org_id), session=s),
     "votes.votes_on": lambda f, k, s: f([k.approval.id], session=s),
 }
 
@@ -422,6 +452,7 @@ def test_nothing_is_read_changed_or_attached_across_organisations(database: str)
 # What writes rows of one organisation that refer to others: these must be the same one's.
 _ATTACHING = (
     "agent_memory.note",
+    "budget_shares.lock",
     "budgets.reserve",
     "effects.add_effect",
     "exemptions.add_exemption",

@@ -25,6 +25,7 @@ TABLE: dict[Permission, set[str]] = {
     Permission.STORE_RULES: {"owner"},
     Permission.STORE_POLICY: {"owner"},
     Permission.SET_PRICES: {"owner"},
+    Permission.SET_BUDGETS: {"owner"},
     Permission.ENROL: {"owner"},
     Permission.MANAGE_PEOPLE: {"owner", "operator"},
     Permission.SUSPEND: {"owner"},
