@@ -200,14 +200,10 @@ class EffectInDoubt(MaosError):
 
 
 class OrganizationSuspended(MaosError):
-    """The organisation was suspended before the step began: no verdict on the step."""
-
-    def __init__(self, step_id: str) -> None:
-        super().__init__(step_id)
-        self.step_id = step_id
+    """The organisation was suspended before a step, its argument, began: no verdict on the step."""
 
     def __str__(self) -> str:
-        return f"step {self.step_id!r} waits: its organisation is suspended"
+        return f"step {self.args[0]!r} waits: its organisation is suspended"
 
 
 class LeaseLost(MaosError):
