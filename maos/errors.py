@@ -254,15 +254,7 @@ class FailureKind(StrEnum):
     PROCESS_DIED = "process_died"
 
 
-_RETRYABLE = frozenset(
-    {
-        FailureKind.RATE_LIMITED,
-        FailureKind.OVERLOADED,
-        FailureKind.UNREACHABLE,
-        FailureKind.TIMED_OUT,
-        FailureKind.INTERRUPTED,
-    }
-)
+_RETRYABLE = frozenset(map(FailureKind, ("rate_limited", "overloaded", "unreachable", "timed_out", "interrupted")))
 
 
 def is_retryable(kind: FailureKind) -> bool:

@@ -473,7 +473,7 @@ def test_no_row_of_ones_own_is_attached_to_what_is_anothers(database: str) -> No
     for name in _ATTACHING:
         try:
             attached = _call(name, known, stranger)
-        except (IntegrityError, ProgrammingError):
+        except (IntegrityError, ProgrammingError, NoResultFound):
             continue
         pytest.fail(f"{name}: {attached}")
 
