@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
 from maos.canonical import plain
-from maos.errors import FailureKind
+from maos.errors import FailureKind, MaosError
 from maos.risk import RiskLevel
 
 GENESIS_HASH = "0" * 64
@@ -131,6 +131,18 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class ChainBroken(MaosError):
+    """An audit chain, or what was noted of it, does not hold."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(place, reason)
+        self.place = place
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"audit of {self.place}: {self.reason}"
+
+
 class ChainFault(BaseModel):
     """The first place where a chain does not hold."""
 
@@ -140,17 +152,29 @@ class ChainFault(BaseModel):
     reason: str
 
 
+class KnownRow(NamedTuple):
+    """A row whose hash was noted elsewhere."""
+
+    sequence: int
+    row_hash: str
+    since: str
+
+
 class ChainReader:
     """Checks rows in order, one at a time, so that a chain of any length takes constant memory.
 
     Args:
         sequence: that of the row before the first one; 0 at a chain's beginning.
         row_hash: the hash that the first row builds on.
+        known: rows as they were noted elsewhere, where whoever can rewrite the chain cannot reach.
     """
 
-    def __init__(self, *, sequence: int = 0, row_hash: str = GENESIS_HASH) -> None:
+    def __init__(self, *, sequence: int = 0, row_hash: str = GENESIS_HASH, known: Iterable[KnownRow] = ()) -> None:
         self.sequence = sequence
         self.row_hash = row_hash
+        # The next one last. What lies before the first row cannot be looked at any more.
+        self._known = sorted((row for row in known if row.sequence > sequence), reverse=True)
+        self._held = sequence
 
     def read(self, document: Document, row_hash: object) -> ChainFault | None:
         """Take the next row; return what is wrong with it, or None."""
@@ -161,14 +185,32 @@ class ChainReader:
             return ChainFault(sequence=expected, reason="the row does not follow the one before it")
         if document_hash(document) != row_hash:
             return ChainFault(sequence=expected, reason="the row was changed after it was written")
-        self.sequence, self.row_hash = expected, row_hash
+        self.sequence, self.row_hash = expected, str(row_hash)
+        return self._differing() if self._known and self._known[-1].sequence == expected else None
+
+    def _differing(self) -> ChainFault | None:
+        """Compare the row just read with what is known of it."""
+        while self._known and self._known[-1].sequence == self.sequence:
+            known = self._known.pop()
+            if known.row_hash != self.row_hash:
+                first = self._held + 1
+                rewritten = f"rows {first} to {self.sequence} hold the first one that was written anew"
+                reason = f"row {self.sequence} is another than was anchored at {known.since}: {rewritten}"
+                return ChainFault(sequence=first, reason=reason)
+        self._held = self.sequence
         return None
 
     def end(self, *, sequence: int, row_hash: str) -> ChainFault | None:
-        """Compare with the chain's head; return a fault when rows are missing at the end."""
+        """Compare with the chain's head and with what is known; return a fault when rows are missing at the end."""
+        missing = self.sequence + 1
+        if self._known:
+            # Whoever could remove rows at the end could mend the head too.
+            last = self._known[0]
+            reason = f"the rows end at {self.sequence}, but row {last.sequence} was anchored at {last.since}"
+            return ChainFault(sequence=missing, reason=reason)
         if sequence != self.sequence:
             return ChainFault(
-                sequence=self.sequence + 1, reason=f"the rows end at {self.sequence}, the chain's head is {sequence}"
+                sequence=missing, reason=f"the rows end at {self.sequence}, the chain's head is {sequence}"
             )
         if row_hash != self.row_hash:
             return ChainFault(sequence=sequence, reason="the last row is not the chain's head")

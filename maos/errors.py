@@ -16,6 +16,7 @@ MaosError
 ├── InputMismatch          what a step reads does not fit what it needs
 ├── EffectInDoubt          whether an effect happened is not known; a person is asked
 ├── LeaseLost              another process executes the run; this one must stop
+├── ChainBroken            (maos/audit.py) an audit chain, or what was noted of it, does not hold
 ├── RunFailed              a run ended without its result
 ├── EngineFailure          an engine did not deliver; says whether to retry
 └── StackError             a part of the embedded stack does not start or answer

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 
 def months_to_make(ahead: int, *, session: Session) -> Sequence[date]:
-    """Return the months that lack a partition, from the present one to so many ahead, and those whose rows lie apart."""
+    """Return the months without a partition: of the present one and so many ahead, and of rows that lie apart."""
     return session.scalars(text("SELECT audit_months_to_make(:ahead)"), {"ahead": ahead}).all()
 
 

@@ -11,14 +11,16 @@ ORG, RUN = UUID(int=1), UUID(int=2)
 Row = tuple[Document, str]
 
 
-def chain(length: int, *, old: int = 0) -> list[Row]:
-    """Return the rows of a chain, of which so many were written by the first releases."""
+def chain(length: int, *, old: int = 0, changed: int = 0) -> list[Row]:
+    """Return the rows of a chain, of which so many were written by the first releases, and one says something else."""
     rows: list[Row] = []
     previous = GENESIS_HASH
     for number in range(1, length + 1):
         link = _link(number, previous)
         if number <= old:
             link = link.model_copy(update={"chain_version": None, "rules_version": None, "error": None})
+        if number == changed:
+            link = link.model_copy(update={"actor": "somebody else"})
         previous = link_hash(link)
         rows.append((document_of(link), previous))
     return rows

@@ -99,7 +99,8 @@ def _shapes(database: str, what: str, catalogue: str, relation: str) -> Sequence
     with psycopg.connect(database) as connection:
         shapes = connection.execute(
             f"SELECT count(*) FROM (SELECT string_agg({what}, ';' ORDER BY {what}) AS shape FROM {catalogue} "
-            f"WHERE {relation} IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'agent_action_audit_log'::regclass) "
+            f"WHERE {relation} IN (SELECT inhrelid FROM pg_inherits "
+            "WHERE inhparent = 'agent_action_audit_log'::regclass) "
             f"GROUP BY {relation}) AS each GROUP BY shape".encode()
         )
         return [count for (count,) in shapes]

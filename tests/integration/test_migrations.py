@@ -18,6 +18,7 @@ import sql.audit_tables
 import sql.learning_tables
 import sql.notice_tables
 import sql.policy_tables
+import sql.retention_tables
 import sql.reviewer_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata

@@ -60,3 +60,185 @@ END $$;
 
 REVOKE ALL ON FUNCTION audit_months_to_make(integer), make_audit_partition(date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION audit_months_to_make(integer), make_audit_partition(date) TO maos_system;
+
+-- Every filter of the lists of runs and invocations begins with the newest: without these, a filter that few rows meet
+-- would read all of an organisation's.
+CREATE INDEX orchestrator_runs_list_by_entrypoint ON orchestrator_runs (org_id, entrypoint, started_at DESC, id DESC);
+CREATE INDEX agent_invocations_list_by_engine ON agent_invocations (org_id, engine_type, started_at DESC, id DESC);
+CREATE INDEX agent_invocations_list_by_action ON agent_invocations (org_id, action, started_at DESC, id DESC);
+
+-- How long an organisation's audit rows stay in the log, and what keeps them there. Months hold rows of several
+-- organisations: the longest retention among them, no retention at all, or any hold keeps the month for all.
+
+CREATE TABLE audit_retentions (
+    org_id uuid NOT NULL REFERENCES organizations (id),
+    version integer NOT NULL CHECK (version >= 1),
+    -- NULL: for ever.
+    months integer CHECK (months BETWEEN 1 AND 1200),
+    set_by text NOT NULL,
+    reason text NOT NULL,
+    set_at timestamptz NOT NULL,
+    PRIMARY KEY (org_id, version)
+);
+
+CREATE TABLE legal_holds (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    org_id uuid NOT NULL REFERENCES organizations (id),
+    reason text NOT NULL,
+    placed_by text NOT NULL,
+    placed_at timestamptz NOT NULL,
+    released_by text,
+    release_reason text,
+    released_at timestamptz,
+    UNIQUE (org_id, id),
+    CHECK (num_nonnulls(released_by, release_reason, released_at) IN (0, 3))
+);
+CREATE INDEX legal_holds_open ON legal_holds (org_id) WHERE released_at IS NULL;
+
+-- What has left the log: a stretch of an organisation's chain, in a file. The chain in the log begins after the newest.
+CREATE TABLE audit_archives (
+    org_id uuid NOT NULL REFERENCES organizations (id),
+    month date NOT NULL,
+    first_sequence bigint NOT NULL CHECK (first_sequence >= 1),
+    last_sequence bigint NOT NULL,
+    previous_hash text NOT NULL CHECK (previous_hash ~ '^[0-9a-f]{64}$'),
+    last_hash text NOT NULL CHECK (last_hash ~ '^[0-9a-f]{64}$'),
+    detached_at timestamptz NOT NULL,
+    file text,
+    sha256 text CHECK (sha256 ~ '^[0-9a-f]{64}$'),
+    exported_at timestamptz,
+    dropped_at timestamptz,
+    PRIMARY KEY (org_id, last_sequence),
+    CHECK (last_sequence >= first_sequence),
+    CHECK (num_nonnulls(file, sha256, exported_at) IN (0, 3)),
+    CHECK (dropped_at IS NULL OR exported_at IS NOT NULL)
+);
+CREATE INDEX audit_archives_open ON audit_archives (month) WHERE dropped_at IS NULL;
+
+DO $$
+DECLARE tenant_table text;
+BEGIN
+    FOREACH tenant_table IN ARRAY ARRAY['audit_retentions', 'legal_holds', 'audit_archives'] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('CREATE POLICY tenant ON %I TO maos_app, maos_owner '
+                       'USING (org_id = (SELECT current_org())) WITH CHECK (org_id = (SELECT current_org()))', tenant_table);
+        EXECUTE format('CREATE POLICY housekeeping ON %I TO maos_system USING (true) WITH CHECK (true)', tenant_table);
+    END LOOP;
+END $$;
+-- The functions below act as the owner, for every organisation whose rows share a month.
+CREATE POLICY keeping ON audit_retentions FOR SELECT TO maos_owner USING (true);
+CREATE POLICY keeping ON legal_holds FOR SELECT TO maos_owner USING (true);
+CREATE POLICY keeping ON audit_archives TO maos_owner USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON audit_retentions TO maos_app;
+GRANT SELECT, INSERT, UPDATE (released_by, release_reason, released_at) ON legal_holds TO maos_app;
+GRANT SELECT ON audit_archives TO maos_app;
+GRANT SELECT ON audit_retentions, legal_holds TO maos_system;
+GRANT SELECT, UPDATE (file, sha256, exported_at) ON audit_archives TO maos_system;
+
+-- Rows of an organisation never go back in time, so that months are stretches of its chain.
+ALTER TABLE audit_chain_heads ADD COLUMN recorded_at timestamptz;
+
+-- Which of these organisations keep a month, and why.
+CREATE FUNCTION audit_month_kept_by(month date, orgs uuid[]) RETURNS TABLE (org_id uuid, why text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT org, CASE
+        WHEN hold.placed_at IS NOT NULL THEN 'a legal hold since ' || to_char(hold.placed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
+        WHEN policy.months IS NULL THEN 'no retention is set'
+        ELSE 'its retention is ' || policy.months || ' months' END
+    FROM unnest(orgs) AS org
+    LEFT JOIN LATERAL (SELECT months FROM public.audit_retentions r WHERE r.org_id = org
+                       ORDER BY version DESC LIMIT 1) AS policy ON true
+    LEFT JOIN LATERAL (SELECT placed_at FROM public.legal_holds h WHERE h.org_id = org AND released_at IS NULL
+                       ORDER BY placed_at LIMIT 1) AS hold ON true
+    WHERE hold.placed_at IS NOT NULL OR policy.months IS NULL
+       OR (month + interval '1 month') AT TIME ZONE 'UTC' > now() - make_interval(months => policy.months)
+$$;
+
+-- What an attached month holds of each organisation, and whether that is the beginning of what the log has of it.
+CREATE FUNCTION audit_month_stretches(month date) RETURNS TABLE (
+    org_id uuid, first_sequence bigint, last_sequence bigint, previous_hash text, last_hash text, begins boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text := 'agent_action_audit_log_' || to_char(month, 'YYYY_MM');
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'WITH held AS (SELECT org_id, min(sequence) AS first, max(sequence) AS last, count(*) AS rows '
+        '              FROM public.%I GROUP BY org_id) '
+        'SELECT held.org_id, held.first, held.last, f.previous_hash, l.row_hash, '
+        '       held.rows = held.last - held.first + 1 AND held.first = 1 + coalesce((SELECT max(a.last_sequence) '
+        '           FROM public.audit_archives a WHERE a.org_id = held.org_id), 0) '
+        'FROM held JOIN public.%I f ON f.org_id = held.org_id AND f.sequence = held.first '
+        'JOIN public.%I l ON l.org_id = held.org_id AND l.sequence = held.last ORDER BY held.org_id', name, name, name);
+END $$;
+
+-- Takes a month out of the log and notes what it was, in one; false: others held what it takes, try again.
+-- Nobody is trusted with what decides: the month, what keeps it and where it stands in the chains are looked at here.
+CREATE FUNCTION detach_audit_partition(month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    name text := 'agent_action_audit_log_' || to_char(month, 'YYYY_MM');
+    key text;
+BEGIN
+    IF (month + interval '1 month') AT TIME ZONE 'UTC' > now() THEN
+        RAISE EXCEPTION 'the month % has not ended', month;
+    END IF;
+    -- Whoever sets a retention or places a hold now waits, or has been waited for.
+    LOCK TABLE public.audit_retentions, public.legal_holds IN SHARE MODE;
+    LOCK TABLE ONLY public.organizations, ONLY public.orchestrator_runs, ONLY public.agent_pending_actions
+        IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE ONLY public.agent_action_audit_log, public.agent_action_audit_log_default IN ACCESS EXCLUSIVE MODE;
+    IF EXISTS (SELECT FROM public.audit_month_kept_by(month, ARRAY(
+            SELECT s.org_id FROM public.audit_month_stretches(month) AS s))) THEN
+        RAISE EXCEPTION 'the month % is kept', month;
+    END IF;
+    IF EXISTS (SELECT FROM public.audit_month_stretches(month) AS s WHERE NOT s.begins) THEN
+        RAISE EXCEPTION 'the month % is not the beginning of what the log has', month;
+    END IF;
+    INSERT INTO public.audit_archives
+            (org_id, month, first_sequence, last_sequence, previous_hash, last_hash, detached_at)
+        SELECT s.org_id, detach_audit_partition.month, s.first_sequence, s.last_sequence, s.previous_hash, s.last_hash,
+            now() FROM public.audit_month_stretches(month) AS s;
+    EXECUTE format('ALTER TABLE public.agent_action_audit_log DETACH PARTITION public.%I', name);
+    FOR key IN SELECT conname FROM pg_constraint WHERE conrelid = ('public.' || name)::regclass AND contype = 'f' LOOP
+        EXECUTE format('ALTER TABLE public.%I DROP CONSTRAINT %I', name, key);
+    END LOOP;
+    EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY', name);
+    EXECUTE format('ALTER TABLE public.%I FORCE ROW LEVEL SECURITY', name);
+    EXECUTE format('CREATE POLICY tenant ON public.%I TO maos_app, maos_owner USING (org_id = (SELECT public.current_org())) '
+                   'WITH CHECK (org_id = (SELECT public.current_org()))', name);
+    EXECUTE format('CREATE POLICY housekeeping ON public.%I FOR SELECT TO maos_system USING (true)', name);
+    EXECUTE format('GRANT SELECT ON public.%I TO maos_system', name);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END $$;
+
+-- Removes a month that was taken out and exported; false: a hold, or a longer retention, has come in between.
+CREATE FUNCTION drop_audit_partition(month date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    name text := 'agent_action_audit_log_' || to_char(month, 'YYYY_MM');
+BEGIN
+    LOCK TABLE public.audit_retentions, public.legal_holds IN SHARE MODE;
+    IF EXISTS (SELECT FROM pg_inherits WHERE inhrelid = to_regclass('public.' || name)) THEN
+        RAISE EXCEPTION 'the month % is in the log', month;
+    END IF;
+    IF EXISTS (SELECT FROM public.audit_archives a WHERE a.month = drop_audit_partition.month AND exported_at IS NULL) THEN
+        RAISE EXCEPTION 'the month % is not exported', month;
+    END IF;
+    IF EXISTS (SELECT FROM public.audit_month_kept_by(month, ARRAY(
+            SELECT a.org_id FROM public.audit_archives a
+            WHERE a.month = drop_audit_partition.month AND a.dropped_at IS NULL))) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE IF EXISTS public.%I', name);
+    UPDATE public.audit_archives a SET dropped_at = now()
+        WHERE a.month = drop_audit_partition.month AND a.dropped_at IS NULL;
+    RETURN true;
+END $$;
+
+REVOKE ALL ON FUNCTION audit_month_kept_by(date, uuid[]), audit_month_stretches(date), detach_audit_partition(date),
+    drop_audit_partition(date) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit_month_kept_by(date, uuid[]), audit_month_stretches(date), detach_audit_partition(date),
+    drop_audit_partition(date) TO maos_system;
