@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from maos.audit import ChainBroken, KnownRow
 from maos.canonical import canonical_json, digest_of, plain
 
-FORMAT = "maos-audit-anchor"
 _NOTHING_BEFORE = "0" * 64
 _HASH = r"^[0-9a-f]{64}$"
 
@@ -28,7 +27,7 @@ class Anchor(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal["maos-audit-anchor"] = FORMAT
+    format: Literal["maos-audit-anchor"] = "maos-audit-anchor"
     version: Literal[1] = 1
     org: str
     org_id: str

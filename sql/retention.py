@@ -5,6 +5,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import select as select_columns
 from sqlalchemy import text, update
 from sqlmodel import Session, col, select
 
@@ -107,8 +108,8 @@ def drop(month: date, *, session: Session) -> bool:
 
 def unfinished_months(*, session: Session) -> Sequence[date]:
     """Return the months that were taken out of the log and are still there, the oldest first."""
-    statement = select(AuditArchive.month).where(col(AuditArchive.dropped_at).is_(None)).distinct()
-    return session.exec(statement.order_by(col(AuditArchive.month))).all()
+    statement = select_columns(col(AuditArchive.month)).where(col(AuditArchive.dropped_at).is_(None)).distinct()
+    return session.scalars(statement.order_by(col(AuditArchive.month))).all()
 
 
 def archives_of_month(month: date, *, session: Session) -> Sequence[tuple[AuditArchive, str]]:
@@ -145,4 +146,5 @@ def note_export(archive: AuditArchive, *, file: str, sha256: str, session: Sessi
 def oldest_row_at(org_id: UUID, *, session: Session) -> datetime | None:
     """Return when the oldest row that the log has of an organisation was recorded."""
     statement = text("SELECT recorded_at FROM agent_action_audit_log WHERE org_id = :org ORDER BY sequence LIMIT 1")
-    return session.scalar(statement, {"org": org_id})
+    found: datetime | None = session.scalar(statement, {"org": org_id})
+    return found

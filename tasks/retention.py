@@ -44,9 +44,10 @@ def _finish_what_was_begun(*, rehearse: bool) -> list[str]:
 def _remove_what_is_due(*, rehearse: bool) -> list[str]:
     with system_session() as session:
         months = retention.ended_months(session=session)
-    said = []
+    said: list[str] = []
     for month in months:
-        stretches, reason = _keepers(month)
+        # Of a month after one that would be removed, where it begins is not known before that one is.
+        stretches, reason = _keepers(month, placed=not (rehearse and said))
         if reason:
             # What follows is kept, too: the log begins in one place.
             return [*said, f"{month:%Y-%m} and later are kept: {reason}"]
@@ -54,13 +55,17 @@ def _remove_what_is_due(*, rehearse: bool) -> list[str]:
     return said
 
 
-def _keepers(month: date) -> tuple[list[Stretch], str]:
-    """Return what a month holds, and what keeps it."""
+def _keepers(month: date, *, placed: bool) -> tuple[list[Stretch], str]:
+    """Return what a month holds, and what keeps it.
+
+    Args:
+        placed: whether it has to be the beginning of what the log has.
+    """
     with system_session() as session:
         stretches = retention.stretches_of(month, session=session)
         kept = retention.kept_by(month, [each.org_id for each in stretches], session=session)
     reasons = [f"{org}: {why}" for org, why in kept]
-    if not reasons and not all(each.begins for each in stretches):
+    if not reasons and placed and not all(each.begins for each in stretches):
         reasons = ["rows of an organisation lie across months, as a clock that went wrong leaves them"]
     return stretches, "; ".join(reasons)
 

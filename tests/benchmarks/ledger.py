@@ -73,9 +73,9 @@ _INVOCATIONS: dict[str, dict[str, object]] = {
 
 @pytest.mark.timeout(7200)
 def test_how_fast_a_page_of_a_list_is(database: str, org_id: UUID, tmp_path: Path) -> None:
-    """Print p95 and median of a page for each filter, and what row level security adds."""
+    """Print p95 of a page for each filter, the median of the best of each, and what row level security adds."""
     orgs = fill_ledger(database, org_id, _ROWS, tmp_path)
-    print(f"{'':54}{'p95 ms':>8}{'median':>8}{'without':>9}{'overhead':>10}")
+    print(f"{'':54}{'p95 ms':>8}{'best':>8}{'without':>9}{'overhead':>10}")
     with (
         psycopg.connect(f"{database}?options=-crole%3Dmaos_app", autocommit=True) as walled,
         psycopg.connect(database, autocommit=True) as free,
@@ -117,15 +117,15 @@ def _a_run(org_id: UUID, at: datetime, *, session: Session) -> UUID:
 
 
 def _print_page(name: str, pages: Sequence[Page], walled: psycopg.Connection, free: psycopg.Connection) -> None:
-    took: dict[psycopg.Connection, list[float]] = {walled: [], free: []}
+    took: dict[psycopg.Connection, list[list[float]]] = {walled: [], free: []}
     for number, (org_id, sent) in enumerate(pages):
         walled.execute("SELECT set_config('app.org_id', %s, false)", (str(org_id),))
         # In turns first: whoever comes second finds what it reads in memory.
-        order = (walled, free) if number % 2 else (free, walled)
-        for connection in order * _EACH:
-            took[connection].append(_milliseconds(partial(_fetch, connection, sent)))
-    with_walls, without = median(took[walled]), median(took[free])
-    p95 = quantiles(took[walled], n=20)[-1]
+        for connection in (walled, free) if number % 2 else (free, walled):
+            took[connection].append([_milliseconds(partial(_fetch, connection, sent)) for _ in range(_EACH)])
+    p95 = quantiles([each for page in took[walled] for each in page], n=20)[-1]
+    # The best of each page: what other processes of the machine take says nothing about walls.
+    with_walls, without = (median(map(min, took[connection])) for connection in (walled, free))
     print(f"{name:54}{p95:8.2f}{with_walls:8.2f}{without:9.2f}{100 * (with_walls / without - 1):9.1f}%")
 
 
@@ -147,7 +147,8 @@ def test_what_a_step_commits_and_how_many_steps_the_ledger_takes(
     Bench(monkeypatch, tmp_path)
     payloads = [_payloads(org_id) for _ in range(_THREADS)]
     recordings = [_record_a_step(each.pop()) for each in payloads]
-    print(f"\ncommits a step: {recordings[0].writing}")
+    sent = sum(map(len, recordings[0].transactions))
+    print(f"\na step: {recordings[0].writing} commits, {sent} statements")
     address = f"{database}?options=-crole%3Dmaos_app"
     ours, plain = [], []
     for number in range(_ROUNDS):
