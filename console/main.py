@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "reviewers": ("console.reviewers:reviewers", "Give people one-time codes, list and revoke them."),
     "audit": ("console.audit:audit", "List, show, verify and export the audit log."),
     "retention": ("console.retention:retention", "Say how long audit rows are kept; legal holds; archives."),
+    "privacy": ("console.privacy:privacy", "Erase a person's data; the audit log stays verifiable."),
     "evidence": ("console.evidence:evidence", "Write the evidence of a run into one file; verify such a file."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),

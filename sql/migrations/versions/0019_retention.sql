@@ -242,3 +242,89 @@ REVOKE ALL ON FUNCTION audit_month_kept_by(date, uuid[]), audit_month_stretches(
     drop_audit_partition(date) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION audit_month_kept_by(date, uuid[]), audit_month_stretches(date), detach_audit_partition(date),
     drop_audit_partition(date) TO maos_system;
+
+-- Personal data. Words of people stand in rows beside the chain, which holds their digests: they can go, it stays.
+
+CREATE FUNCTION mentions(content text, subjects text[]) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM unnest(subjects) AS subject WHERE position(lower(subject) IN lower(content)) > 0)
+$$;
+
+-- The same document, with each text that mentions somebody taken out.
+CREATE FUNCTION without_mentions(document jsonb, subjects text[]) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN CASE jsonb_typeof(document)
+        WHEN 'string' THEN
+            CASE WHEN public.mentions(document #>> '{}', subjects) THEN '"[erased]"'::jsonb ELSE document END
+        WHEN 'array' THEN (
+            SELECT coalesce(jsonb_agg(public.without_mentions(item, subjects) ORDER BY place), '[]')
+            FROM jsonb_array_elements(document) WITH ORDINALITY AS items (item, place))
+        WHEN 'object' THEN (
+            SELECT coalesce(jsonb_object_agg(CASE WHEN public.mentions(name, subjects) THEN '[erased]' ELSE name END,
+                                             public.without_mentions(item, subjects)), '{}')
+            FROM jsonb_each(document) AS items (name, item))
+        ELSE document END;
+END $$;
+
+-- Takes every text of an organisation's payloads that mentions somebody out of them; returns how many rows of each run.
+-- Who did what stays: initiators, deciders, voters, actors. So do the audit log's rows.
+CREATE FUNCTION erase_mentions(org uuid, subjects text[]) RETURNS TABLE (run_id uuid, changed bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    place record;
+    of_approval text := '(SELECT a.run_id FROM public.agent_pending_actions a WHERE a.id = t.approval_id)';
+BEGIN
+    PERFORM set_config('app.org_id', org::text, true);
+    IF EXISTS (SELECT FROM public.legal_holds h WHERE h.org_id = org AND released_at IS NULL) THEN
+        RAISE EXCEPTION 'the organisation has a legal hold';
+    END IF;
+    FOR place IN
+        SELECT tab, col, kind, run FROM (VALUES
+            ('orchestrator_runs', 'title', 'text', 't.id'),
+            ('orchestrator_runs', 'prompt_inputs', 'json', 't.id'),
+            ('orchestrator_runs', 'plan', 'json', 't.id'),
+            ('orchestrator_runs', 'result', 'json', 't.id'),
+            ('orchestrator_runs', 'error_summary', 'text', 't.id'),
+            ('orchestrator_runs', 'gate_refusal', 'text', 't.id'),
+            ('plan_revisions', 'plan', 'json', 't.run_id'),
+            ('plan_revisions', 'reason', 'text', 't.run_id'),
+            ('agent_invocations', 'input_summary', 'text', 't.run_id'),
+            ('agent_invocations', 'output_summary', 'text', 't.run_id'),
+            ('agent_invocations', 'output', 'json', 't.run_id'),
+            ('agent_invocations', 'error_summary', 'text', 't.run_id'),
+            ('agent_pending_actions', 'title', 'text', 't.run_id'),
+            ('agent_pending_actions', 'preview', 'text', 't.run_id'),
+            ('agent_pending_actions', 'payload', 'json', 't.run_id'),
+            ('agent_pending_actions', 'edited', 'json', 't.run_id'),
+            ('agent_pending_actions', 'note', 'text', 't.run_id'),
+            ('agent_action_votes', 'note', 'text', of_approval),
+            ('agent_action_edits', 'before', 'json', of_approval),
+            ('agent_action_edits', 'after', 'json', of_approval),
+            ('approval_rollbacks', 'note', 'text', of_approval),
+            ('agent_shared_memory', 'value', 'text', 't.run_id'),
+            ('invocation_vendor_details', 'raw_usage', 'json',
+                '(SELECT i.run_id FROM public.agent_invocations i WHERE i.id = t.invocation_id)'),
+            ('invocation_vendor_details', 'error_detail', 'text',
+                '(SELECT i.run_id FROM public.agent_invocations i WHERE i.id = t.invocation_id)')
+        ) AS places (tab, col, kind, run)
+    LOOP
+        RETURN QUERY EXECUTE format(
+            'WITH done AS (UPDATE public.%I AS t SET %I = %s WHERE t.org_id = $1 AND public.mentions(t.%I::text, $2) '
+            'RETURNING %s AS run) SELECT run, count(*) FROM done GROUP BY run',
+            place.tab, place.col,
+            CASE place.kind WHEN 'json' THEN format('public.without_mentions(t.%I, $2)', place.col) ELSE '''[erased]''' END,
+            place.col, place.run) USING org, subjects;
+    END LOOP;
+    -- What was not sent yet is sent to nobody.
+    RETURN QUERY WITH done AS (
+        UPDATE public.approval_notices AS t SET address = '[erased] ' || t.id, error = NULL,
+            dropped_at = CASE WHEN t.sent_at IS NULL THEN coalesce(t.dropped_at, now()) END
+        WHERE t.org_id = org AND (public.mentions(t.address, subjects) OR public.mentions(t.error, subjects))
+        RETURNING (SELECT a.run_id FROM public.agent_pending_actions a WHERE a.id = t.approval_id) AS run)
+        SELECT run, count(*) FROM done GROUP BY run;
+    DELETE FROM public.notice_routes AS t WHERE t.org_id = org AND public.mentions(t.target, subjects);
+END $$;
+
+REVOKE ALL ON FUNCTION mentions(text, text[]), without_mentions(jsonb, text[]), erase_mentions(uuid, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION mentions(text, text[]), erase_mentions(uuid, text[]) TO maos_system;
