@@ -120,11 +120,11 @@ def test_whoever_was_interrupted_between_files_and_rows_can_do_it_again(
     database: str, run_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def die(*_arguments: object) -> None:
-        raise KeyboardInterrupt
+        raise ConnectionError
 
     with monkeypatch.context() as patched:
         patched.setattr(erasing, "_events", die)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(ConnectionError):
             _erase()
     assert _files(run_id) == ["report.html"]
 
@@ -185,4 +185,5 @@ def test_evidence_says_what_was_erased_instead_of_tampered(
     assert written.exit_code == 0, written.output
     assert "note: erased as a person's data, as the audit log says" in written.output
     assert "/run/title" in written.output
-    assert JANE not in Path("evidence.json").read_text().lower()
+    shown = json.loads(Path("evidence.json").read_text())
+    assert JANE not in json.dumps({name: part for name, part in shown.items() if name != "chain"}).lower()

@@ -328,3 +328,9 @@ END $$;
 
 REVOKE ALL ON FUNCTION mentions(text, text[]), without_mentions(jsonb, text[]), erase_mentions(uuid, text[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION mentions(text, text[]), erase_mentions(uuid, text[]) TO maos_system;
+
+-- What 0007 meant to do: as the owner, under forced row level security, it met no row.
+ALTER TABLE agent_pending_actions NO FORCE ROW LEVEL SECURITY;
+UPDATE agent_pending_actions SET decision = CASE status WHEN 'approved' THEN 'approve' ELSE 'reject' END
+    WHERE decision IS NULL AND decided_via IN ('form', 'command_line') AND status IN ('approved', 'rejected');
+ALTER TABLE agent_pending_actions FORCE ROW LEVEL SECURITY;
