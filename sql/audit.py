@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from sql.tables import Organization, utc_now
 
 _ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
 _READ_AT_ONCE = 5000
+_SALT_BYTES = 16
 _UNEVEN_CLOCKS = timedelta(minutes=5)
 _RECORDED_AT = COLUMNS.index("recorded_at")
 
@@ -50,7 +52,14 @@ def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) 
     for event in events:
         sequence += 1
         at = _not_before(at, utc_now())
-        link = next_link(event, org_id=org_id, sequence=sequence, recorded_at=at, previous_hash=row_hash)
+        link = next_link(
+            event,
+            org_id=org_id,
+            sequence=sequence,
+            recorded_at=at,
+            previous_hash=row_hash,
+            salt=token_hex(_SALT_BYTES),
+        )
         row_hash = link_hash(link)
         rows.append({**link.model_dump(), "row_hash": row_hash})
     # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.

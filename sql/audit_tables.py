@@ -43,5 +43,7 @@ class AuditRow(SQLModel, table=True):
     error: str | None = Field(default=None, sa_type=Text)
     result_digest: str | None = Field(default=None, sa_type=Text)
     chain_version: int | None = None
+    summary_digest: str | None = Field(default=None, sa_type=Text)
+    summary_salt: str | None = Field(default=None, sa_type=Text)
     previous_hash: str = Field(sa_type=Text)
     row_hash: str = Field(sa_type=Text)

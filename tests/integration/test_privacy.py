@@ -86,9 +86,9 @@ def run_id(org_id: UUID) -> UUID:
 def test_whatever_mentions_somebody_is_gone_and_the_chain_holds(database: str, org_id: UUID, run_id: UUID) -> None:
     assert _erase("--also", "Jane Doe") == {
         "runs": [str(run_id)],
-        "rows": 8,
+        "rows": 9,
         "files": 1,
-        "audit_rows_that_stay": [1],
+        "audit_rows_that_stay": [],
     }
 
     assert [row for row in _values(database) if "jane" in row.lower()] == []
@@ -100,17 +100,17 @@ def test_whatever_mentions_somebody_is_gone_and_the_chain_holds(database: str, o
         ).fetchall()
     assert kept == ({"request": "[erased]", "to": ["[erased]", "john@customer.example"], "rows": 3},)
     assert told == [
-        (run_id, OWNER, f"a person's data erased from 8 rows and 1 files, on behalf of {OWNER} (identity unverified)")
+        (run_id, OWNER, f"a person's data erased from 9 rows and 1 files, on behalf of {OWNER} (identity unverified)")
     ]
     with system_session() as session:
         assert verify_chain(org_id, session=session) == (2, None)
-    assert _erase() == {"runs": [], "rows": 0, "files": 0, "audit_rows_that_stay": [1]}
+    assert _erase() == {"runs": [], "rows": 0, "files": 0, "audit_rows_that_stay": []}
 
 
 def test_a_rehearsal_changes_nothing(database: str, run_id: UUID) -> None:
     before = list(_values(database))
 
-    assert _erase("--rehearse")["rows"] == 7
+    assert _erase("--rehearse")["rows"] == 8
 
     assert list(_values(database)) == before
     assert _files(run_id) == ["notes/offer.txt", "report.html"]
@@ -128,7 +128,7 @@ def test_whoever_was_interrupted_between_files_and_rows_can_do_it_again(
             _erase()
     assert _files(run_id) == ["report.html"]
 
-    assert _erase("--also", "Jane Doe")["rows"] == 8
+    assert _erase("--also", "Jane Doe")["rows"] == 9
 
     assert [row for row in _values(database) if "jane" in row.lower()] == []
 
@@ -185,5 +185,4 @@ def test_evidence_says_what_was_erased_instead_of_tampered(
     assert written.exit_code == 0, written.output
     assert "note: erased as a person's data, as the audit log says" in written.output
     assert "/run/title" in written.output
-    shown = json.loads(Path("evidence.json").read_text())
-    assert JANE not in json.dumps({name: part for name, part in shown.items() if name != "chain"}).lower()
+    assert JANE not in Path("evidence.json").read_text().lower()

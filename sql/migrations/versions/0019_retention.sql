@@ -267,8 +267,15 @@ BEGIN
         ELSE document END;
 END $$;
 
+-- What a row says in words stands beside the chain, which holds its digest; NULL in rows of releases before.
+ALTER TABLE agent_action_audit_log
+    ADD COLUMN summary_digest text CHECK (summary_digest ~ '^[0-9a-f]{64}$'),
+    ADD COLUMN summary_salt text,
+    DROP CONSTRAINT agent_action_audit_log_chain_version_check,
+    ADD CONSTRAINT agent_action_audit_log_chain_version_check CHECK (chain_version IN (2, 3));
+
 -- Takes every text of an organisation's payloads that mentions somebody out of them; returns how many rows of each run.
--- Who did what stays: initiators, deciders, voters, actors. So do the audit log's rows.
+-- Who did what stays: initiators, deciders, voters, actors. So do summaries that are part of a hash.
 CREATE FUNCTION erase_mentions(org uuid, subjects text[]) RETURNS TABLE (run_id uuid, changed bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -322,6 +329,10 @@ BEGIN
             dropped_at = CASE WHEN t.sent_at IS NULL THEN coalesce(t.dropped_at, now()) END
         WHERE t.org_id = org AND (public.mentions(t.address, subjects) OR public.mentions(t.error, subjects))
         RETURNING (SELECT a.run_id FROM public.agent_pending_actions a WHERE a.id = t.approval_id) AS run)
+        SELECT run, count(*) FROM done GROUP BY run;
+    RETURN QUERY WITH done AS (
+        UPDATE public.agent_action_audit_log AS t SET summary = '[erased]', summary_salt = ''
+        WHERE t.org_id = org AND t.chain_version = 3 AND public.mentions(t.summary, subjects) RETURNING t.run_id AS run)
         SELECT run, count(*) FROM done GROUP BY run;
     DELETE FROM public.notice_routes AS t WHERE t.org_id = org AND public.mentions(t.target, subjects);
 END $$;
