@@ -48,10 +48,13 @@ def _remove_what_is_due(*, rehearse: bool) -> list[str]:
     for month in months:
         # Of a month after one that would be removed, where it begins is not known before that one is.
         stretches, reason = _keepers(month, placed=not (rehearse and said))
+        if not stretches:
+            continue
+        reason = reason or ("" if rehearse else _not_detached(month, stretches))
         if reason:
             # What follows is kept, too: the log begins in one place.
             return [*said, f"{month:%Y-%m} and later are kept: {reason}"]
-        said.append(f"{month:%Y-%m} would be removed" if rehearse else _remove(month, stretches))
+        said.append(f"{month:%Y-%m} would be removed" if rehearse else _finish(month))
     return said
 
 
@@ -70,16 +73,17 @@ def _keepers(month: date, *, placed: bool) -> tuple[list[Stretch], str]:
     return stretches, "; ".join(reasons)
 
 
-def _remove(month: date, stretches: Sequence[Stretch]) -> str:
+def _not_detached(month: date, stretches: Sequence[Stretch]) -> str:
+    """Take a month out of the log; return why that could not be done, if it could not."""
     # First: where the log will begin has to be known outside of the database before anything is removed from it.
     if not _anchor_ends(stretches):
-        return f"{month:%Y-%m} not removed: chains are being anchored; it is tried again the next time"
+        return "chains are being anchored just now; it is tried again the next time"
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not _detach(month):
         if time.monotonic() + _PAUSE_SECONDS > deadline:
-            return f"{month:%Y-%m} not removed: the audit log was in use; it is tried again the next time"
+            return "the audit log was in use; it is tried again the next time"
         time.sleep(_PAUSE_SECONDS)
-    return _finish(month)
+    return ""
 
 
 def _anchor_ends(stretches: Sequence[Stretch]) -> bool:
