@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry bench-ledger
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,7 @@ help:
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
 	@echo "make bench-audit  measure how fast a chain of AUDIT_ROWS (200000) is verified and exported; about a minute"
+	@echo "make bench-ledger  measure lists among LEDGER_INVOCATIONS (10000000) rows, and the ledger's writes; about half an hour"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
 	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
@@ -71,6 +72,9 @@ bench-budgets: setup
 
 bench-audit: setup
 	$(BIN)/pytest --capture=no --quiet --timeout=1800 tests/benchmarks/audit.py
+
+bench-ledger: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=7200 tests/benchmarks/ledger.py
 
 bench-approvals: export PREFECT_LOGGING_LEVEL := WARNING
 bench-approvals: setup

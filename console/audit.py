@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from console.audit_chain import export, verify
+from console.audit_chain import anchor, export, verify
 from console.ids import run_id_of
 from console.organisations import known_org_id, org_id_of
 from console.output import console, print_json, print_rows, table_of
@@ -13,7 +13,7 @@ from console.times import DATE, utc
 from maos.audit import ChainReader
 from maos.errors import BadInput
 from maos.risk import RiskLevel
-from sql.audit import documents, head_of
+from sql.audit import base_of, documents, head_of
 from sql.audit_rows import AuditFilter, audit_row, list_audit
 from sql.runs import run_row
 from sql.session import system_session
@@ -23,11 +23,11 @@ _LIST = ("org", "sequence", "recorded_at", "event", "actor", "step_id", "risk", 
 
 @click.group()
 def audit() -> None:
-    """List, show, verify and export the audit log."""
+    """List, show, verify, anchor and export the audit log."""
 
 
-audit.add_command(verify)
-audit.add_command(export)
+for command in (verify, anchor, export):
+    audit.add_command(command)
 
 
 @audit.command("list")
@@ -128,10 +128,10 @@ def show(org: str, sequence: int, as_json: bool) -> None:
 # Any: an id and a session.
 def _fault(org_id: Any, sequence: int, *, session: Any) -> str | None:
     """Return why a row does not hold against the one before it."""
-    before = audit_row(org_id, sequence - 1, session=session)
-    if before is None and sequence > 1:
+    before, base = audit_row(org_id, sequence - 1, session=session), base_of(org_id, session=session)
+    if before is None and sequence - 1 != base[0]:
         return f"row {sequence - 1} is missing"
-    reader = ChainReader(sequence=sequence - 1, row_hash=before.row_hash) if before else ChainReader()
+    reader = ChainReader(sequence=sequence - 1, row_hash=before.row_hash if before else base[1])
     for document, row_hash in documents(org_id, first=sequence, last=sequence, session=session):
         if fault := reader.read(document, row_hash):
             return fault.reason

@@ -9,6 +9,7 @@ from sqlmodel import Session
 from maos.errors import BadInput
 from sql.approvals import approval_ids_like
 from sql.exemptions import exemption_ids_like
+from sql.invocation_list import invocation_ids_like
 from sql.runs import run_ids_like
 from sql.session import system_session
 
@@ -31,6 +32,15 @@ def approval_id_of(text: str) -> UUID:
         BadInput: when it names none, or more than one.
     """
     return _id_of("approval", text, lambda prefix, session: approval_ids_like(prefix, session=session))
+
+
+def invocation_id_of(text: str) -> UUID:
+    """Return the id of the invocation that the text names.
+
+    Raises:
+        BadInput: when it names none, or more than one.
+    """
+    return _id_of("invocation", text, lambda prefix, session: invocation_ids_like(prefix, session=session))
 
 
 def exemption_id_of(text: str) -> UUID:

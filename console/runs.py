@@ -1,6 +1,8 @@
 """`maos runs`: list and show runs; hold, release, cancel and retry them."""
 
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import click
 
@@ -9,6 +11,7 @@ from console.ids import run_id_of
 from console.lazy_group import LazyGroup
 from console.organisations import org_id_of
 from console.output import console, print_json, print_rows, table_of
+from console.times import DATE, utc
 from maos.statuses import RunStatus
 from sql.approvals import approvals_of_run
 from sql.effects import effects_of_run
@@ -50,22 +53,50 @@ def runs() -> None:
 @click.option("--org", help="Only this organisation's.")
 @click.option("--status", type=click.Choice([status.value for status in RunStatus]), help="Only in this status.")
 @click.option("--entrypoint", help="Only of this entrypoint.")
+@click.option("--since", type=DATE, metavar="DATE", help="Started then or later, in UTC.")
+@click.option("--until", type=DATE, metavar="DATE", help="Started before, in UTC.")
+@click.option("--before", metavar="ID", help="The page after this run: the last one of the page before.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="At most this many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(org: str | None, status: str | None, entrypoint: str | None, limit: int, as_json: bool) -> None:
+def list_(
+    org: str | None,
+    status: str | None,
+    entrypoint: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: str | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """List runs, newest first.
 
     \b
     Examples:
       maos runs list --org demo
       maos runs list --status paused --json
+      maos runs list --org demo --before 3f2a
     """
     which = RunFilter(
-        org_id=org_id_of(org), status=RunStatus(status) if status else None, entrypoint=entrypoint, limit=limit
+        org_id=org_id_of(org),
+        status=RunStatus(status) if status else None,
+        entrypoint=entrypoint,
+        since=utc(since),
+        until=utc(until),
+        before=_place(before) if before else None,
+        limit=limit,
     )
     with system_session() as session:
         rows = [{"org": slug, **row.model_dump()} for row, slug in list_runs(which, session=session)]
     print_rows(rows, as_json=as_json, columns=_LIST, title="runs")
+    if len(rows) == limit and not as_json:
+        click.echo(f"older ones: --before {rows[-1]['id']}")
+
+
+def _place(text: str) -> tuple[datetime, UUID]:
+    run_id = run_id_of(text)
+    with system_session() as session:
+        row = run_row(run_id, session=session)
+    return row.started_at, row.id
 
 
 @runs.command()

@@ -17,6 +17,7 @@ MaosError
 ├── EffectInDoubt          whether an effect happened is not known; a person is asked
 ├── OrganizationSuspended  nothing may start for the organisation now; the step waits
 ├── LeaseLost              another process executes the run; this one must stop
+├── ChainBroken            (maos/audit.py) an audit chain, or what was noted of it, does not hold
 ├── RunFailed              a run ended without its result
 ├── EngineFailure          an engine did not deliver; says whether to retry
 └── StackError             a part of the embedded stack does not start or answer

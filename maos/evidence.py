@@ -210,10 +210,16 @@ class Evidence(_Part):
         """Return the file: there is exactly one for what it says."""
         return json.dumps(self.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
+    @property
+    def erased(self) -> tuple[str, ...]:
+        """Places of which a person's data was erased; most files have no word of it."""
+        places = (self.model_extra or {}).get("erased", ())
+        return tuple(map(str, places)) if isinstance(places, list | tuple) else ()
+
     def hides(self, *place: str | int) -> bool:
         """Say whether something was taken out of a part of it."""
         at = pointer(place)
-        return any(hidden == at or hidden.startswith(f"{at}/") for hidden in self.withheld)
+        return any(hidden == at or hidden.startswith(f"{at}/") for hidden in (*self.withheld, *self.erased))
 
     @property
     def rows(self) -> tuple[Document, ...]:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from maos.audit import ChainReader, Document, linked_hash
 from maos.audit_export import Finding, row_fault
 from maos.bound_facts import END, OPENING
+from maos.erasure import ERASURE
 from maos.errors import PlanRefused
 from maos.evidence import Evidence, LinkFacts, with_engines
 from maos.evidence_approvals import approval_findings
@@ -53,6 +54,7 @@ def _findings(
     evidence: Evidence, content: bytes, known_head: str | None, files: Mapping[str, str | None] | None
 ) -> Iterator[Finding]:
     yield from _chain_findings(evidence, known_head)
+    yield from _erasure_findings(evidence)
     yield from _run_findings(evidence)
     yield from _foreign_findings(evidence)
     yield from _plan_findings(evidence)
@@ -103,6 +105,11 @@ def _link_fault(evidence: Evidence, number: int, link: LinkFacts, reader: ChainR
         return "its place in the chain is not shown"
     reader.sequence, reader.row_hash = link.sequence, known
     return None
+
+
+def _erasure_findings(evidence: Evidence) -> Iterator[Finding]:
+    if evidence.erased and not any(row["event"] == ERASURE for row in evidence.rows):
+        yield Finding(place=evidence.erased[0], reason="the audit log does not say that anything was erased")
 
 
 def _run_findings(evidence: Evidence) -> Iterator[Finding]:
@@ -158,6 +165,8 @@ def _plan_findings(evidence: Evidence) -> Iterator[Finding]:
 def _notes(evidence: Evidence) -> Iterator[str]:
     for place in evidence.withheld:
         yield f"withheld, so that its digest cannot be computed: {place}"
+    for place in evidence.erased:
+        yield f"erased as a person's data, as the audit log says, so that its digest cannot be computed: {place}"
     if asserted := [link for link in evidence.chain.links if link.row is None and link.content is None]:
         yield f"{len(asserted)} links are of the first releases, whose place can only be stated"
     for attempt in evidence.invocations:

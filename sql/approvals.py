@@ -12,9 +12,8 @@ from maos.approvals import Approval, Decision
 from maos.decisions import DecisionRequest
 from maos.statuses import ApprovalStatus
 from sql.approval_tables import AgentPendingAction
+from sql.id_ranges import id_range
 from sql.tables import utc_now
-
-_DIGITS = 32
 
 
 def approval_of(row: AgentPendingAction) -> Approval:
@@ -255,13 +254,10 @@ def edited_parameters(run_id: UUID, step_id: str, *, session: Session) -> JsonOb
 
 def approval_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    digits = prefix.replace("-", "")
-    if len(digits) > _DIGITS:
-        return []
     # Between the first and the last id that begin so: the index on the ids knows where.
-    first, last = UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-    statement = select(AgentPendingAction.id).where(col(AgentPendingAction.id).between(first, last)).limit(2)
-    return session.exec(statement).all()
+    if (ids := id_range(prefix)) is None:
+        return []
+    return session.exec(select(AgentPendingAction.id).where(col(AgentPendingAction.id).between(*ids)).limit(2)).all()
 
 
 def approval_row(approval_id: UUID, *, session: Session) -> AgentPendingAction:

@@ -1,10 +1,12 @@
 """Rows of the audit log, each linked to the one before under its organisation's lock; and whether they hold."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, cast, select, update
+from sqlalchemy import ColumnElement, Table, Text, Uuid, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
@@ -16,16 +18,20 @@ from maos.audit import (
     ChainFault,
     ChainReader,
     Document,
+    KnownRow,
     link_hash,
     next_link,
     trimmed,
 )
 from maos.canonical import plain
 from sql.audit_tables import AuditChainHead, AuditRow
+from sql.retention_tables import AuditArchive
 from sql.tables import Organization, utc_now
 
 _ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
 _READ_AT_ONCE = 5000
+_SALT_BYTES = 16
+_UNEVEN_CLOCKS = timedelta(minutes=5)
 _RECORDED_AT = COLUMNS.index("recorded_at")
 
 
@@ -41,26 +47,45 @@ def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) 
     """Write events as the next links of the organisation's chain, in their order."""
     if not events:
         return
-    sequence, row_hash = _locked_head(org_id, session=session)
+    sequence, row_hash, at = _locked_head(org_id, session=session)
     rows = []
     for event in events:
         sequence += 1
-        link = next_link(event, org_id=org_id, sequence=sequence, recorded_at=utc_now(), previous_hash=row_hash)
+        at = _not_before(at, utc_now())
+        link = next_link(
+            event,
+            org_id=org_id,
+            sequence=sequence,
+            recorded_at=at,
+            previous_hash=row_hash,
+            salt=token_hex(_SALT_BYTES),
+        )
         row_hash = link_hash(link)
         rows.append({**link.model_dump(), "row_hash": row_hash})
     # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
     session.execute(insert(_ROWS), rows)
-    session.execute(update(_HEADS).where(_HEADS.c.org_id == org_id).values(sequence=sequence, row_hash=row_hash))
+    session.execute(
+        update(_HEADS).where(_HEADS.c.org_id == org_id).values(sequence=sequence, row_hash=row_hash, recorded_at=at)
+    )
 
 
-def _locked_head(org_id: UUID, *, session: Session) -> tuple[int, str]:
-    locked = select(_HEADS.c.sequence, _HEADS.c.row_hash).where(_HEADS.c.org_id == org_id).with_for_update()
+def _not_before(last: datetime | None, now: datetime) -> datetime:
+    """Return when a row is recorded: not before the last one, so that a month is a stretch of the chain.
+
+    A clock that was far ahead is not followed: one wrong row must not make all the later ones wrong.
+    """
+    return max(last, now) if last and last - now < _UNEVEN_CLOCKS else now
+
+
+def _locked_head(org_id: UUID, *, session: Session) -> tuple[int, str, datetime | None]:
+    columns = (_HEADS.c.sequence, _HEADS.c.row_hash, _HEADS.c.recorded_at)
+    locked = select(*columns).where(_HEADS.c.org_id == org_id).with_for_update()
     head = session.execute(locked).first()
     if head is None:
         first = insert(_HEADS).values(org_id=org_id, sequence=0, row_hash=GENESIS_HASH).on_conflict_do_nothing()
         session.execute(first)
         head = session.execute(locked).one()
-    return head.sequence, head.row_hash
+    return head.sequence, head.row_hash, head.recorded_at
 
 
 def organizations_with_audit(*, session: Session) -> Sequence[tuple[UUID, str]]:
@@ -79,9 +104,27 @@ def head_of(org_id: UUID, *, session: Session) -> tuple[int, str]:
     return session.exec(statement).first() or (0, GENESIS_HASH)
 
 
-def verify_chain(org_id: UUID, *, session: Session) -> tuple[int, ChainFault | None]:
-    """Check an organisation's whole chain; return how many rows hold and the first fault."""
-    reader = ChainReader()
+def base_of(org_id: UUID, *, session: Session) -> tuple[int, str]:
+    """Return sequence and hash of the last link that has left the log for an archive; the chain goes on from there."""
+    statement = (
+        select_rows(AuditArchive.last_sequence, AuditArchive.last_hash)
+        .where(AuditArchive.org_id == org_id)
+        .order_by(col(AuditArchive.last_sequence).desc())
+    )
+    return session.exec(statement).first() or (0, GENESIS_HASH)
+
+
+def verify_chain(org_id: UUID, *, known: Iterable[KnownRow] = (), session: Session) -> tuple[int, ChainFault | None]:
+    """Check an organisation's whole chain; return how many rows hold and the first fault.
+
+    Args:
+        known: rows as they were noted elsewhere before.
+    """
+    known = list(known)
+    sequence, row_hash = base_of(org_id, session=session)
+    if sequence and (sequence, row_hash) not in [each[:2] for each in known]:
+        return 0, ChainFault(sequence=sequence, reason=f"the log begins after row {sequence}, which no anchor knows")
+    reader = ChainReader(sequence=sequence, row_hash=row_hash, known=known)
     # Writers go on meanwhile; what they add is read under a lock that they wait for, and is little.
     if fault := _read_all(reader, documents(org_id, session=session)):
         return reader.sequence, fault
@@ -97,19 +140,22 @@ def _read_all(reader: ChainReader, rows: Iterable[tuple[Document, str]]) -> Chai
 
 
 def documents(
-    org_id: UUID, *, first: int = 1, last: int | None = None, session: Session
+    org_id: UUID, *, first: int = 1, last: int | None = None, table: Table = _ROWS, session: Session
 ) -> Iterator[tuple[Document, str]]:
     """Yield rows of an organisation's chain as they are hashed, each with its hash, in their order.
 
     Read through a cursor, as tuples: a million rows take neither much memory nor long.
+
+    Args:
+        table: the log, or a month that was taken out of it.
     """
     statement = (
-        select(*map(_as_text, (*COLUMNS, "row_hash")))
-        .where(col(AuditRow.org_id) == org_id, col(AuditRow.sequence) >= first)
-        .order_by(col(AuditRow.sequence))
+        select(*[_as_text(table.c[name]) for name in (*COLUMNS, "row_hash")])
+        .where(table.c.org_id == org_id, table.c.sequence >= first)
+        .order_by(table.c.sequence)
     )
     if last is not None:
-        statement = statement.where(col(AuditRow.sequence) <= last)
+        statement = statement.where(table.c.sequence <= last)
     for row in session.execute(statement, execution_options={"yield_per": _READ_AT_ONCE}):
         *values, row_hash = row
         values[_RECORDED_AT] = plain(values[_RECORDED_AT])
@@ -117,7 +163,6 @@ def documents(
 
 
 # Any: columns of several types.
-def _as_text(name: str) -> ColumnElement[Any]:
-    column: ColumnElement[Any] = getattr(AuditRow, name)
+def _as_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     # By the database: objects for ids would take longer than everything else.
     return cast(column, Text) if isinstance(column.type, Uuid) else column

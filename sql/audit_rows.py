@@ -84,6 +84,12 @@ def audit_row(org_id: UUID, sequence: int, *, session: Session) -> AuditRow | No
     return session.exec(select_rows(AuditRow).where(AuditRow.org_id == org_id, AuditRow.sequence == sequence)).first()
 
 
+def hash_before(org_id: UUID, sequence: int, *, session: Session) -> str:
+    """Return the hash that a row builds on, as that row says."""
+    statement = select_rows(AuditRow.previous_hash).where(AuditRow.org_id == org_id, AuditRow.sequence == sequence)
+    return session.exec(statement).one()
+
+
 def sequences_between(
     org_id: UUID, *, since: datetime | None, until: datetime | None, session: Session
 ) -> tuple[int, int] | None:

@@ -15,6 +15,8 @@ class AuditChainHead(SQLModel, table=True):
     org_id: UUID = Field(primary_key=True)
     sequence: int = Field(default=0, sa_type=BigInteger)
     row_hash: str = Field(sa_type=Text)
+    # None: the newest row is of a release before it was kept.
+    recorded_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class AuditRow(SQLModel, table=True):
@@ -41,5 +43,7 @@ class AuditRow(SQLModel, table=True):
     error: str | None = Field(default=None, sa_type=Text)
     result_digest: str | None = Field(default=None, sa_type=Text)
     chain_version: int | None = None
+    summary_digest: str | None = Field(default=None, sa_type=Text)
+    summary_salt: str | None = Field(default=None, sa_type=Text)
     previous_hash: str = Field(sa_type=Text)
     row_hash: str = Field(sa_type=Text)

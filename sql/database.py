@@ -11,7 +11,7 @@ _ROLES = ("maos_owner", "maos_app", "maos_system", "maos_client", "maos_views")
 _CLOSED_FUNCTIONS = r"^(pg_(try_)?advisory_|lo_|loread$|lowrite$)"
 # Any constant will do: it keeps two upgrades at once apart.
 _UPGRADE_LOCK = 0x6D616F73
-_PARTITION_MONTHS_AHEAD = 18
+PARTITION_MONTHS_AHEAD = 18
 
 
 def sqlalchemy_address(address: str) -> str:
@@ -33,7 +33,7 @@ def upgrade(admin_address: str) -> None:
             connection.commit()
             connection.execute(text("SET ROLE maos_owner"))
             command.upgrade(_alembic(connection), "head")
-            connection.execute(text("SELECT ensure_audit_partitions(:ahead)"), {"ahead": _PARTITION_MONTHS_AHEAD})
+            connection.execute(text("SELECT ensure_audit_partitions(:ahead)"), {"ahead": PARTITION_MONTHS_AHEAD})
             connection.commit()
     finally:
         engine.dispose()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, text, tuple_, update
+from sqlalchemy import ColumnElement, func, literal, tuple_, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -14,6 +14,7 @@ from maos.organizations import SUSPENSION, OrganizationStatus
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
+from sql.id_ranges import id_range
 from sql.policy_tables import OrganizationPolicy
 from sql.tables import OrchestratorRun, Organization, utc_now
 
@@ -202,6 +203,8 @@ class RunFilter:
     org_id: UUID | None = None
     status: RunStatus | None = None
     entrypoint: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 20
 
@@ -220,6 +223,10 @@ def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[Orchestra
         statement = statement.where(OrchestratorRun.status == which.status)
     if which.entrypoint:
         statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
+    if which.since:
+        statement = statement.where(col(OrchestratorRun.started_at) >= which.since)
+    if which.until:
+        statement = statement.where(col(OrchestratorRun.started_at) < which.until)
     if which.before:
         key = tuple_(col(OrchestratorRun.started_at), col(OrchestratorRun.id))
         statement = statement.where(key < tuple_(*map(literal, which.before)))
@@ -228,8 +235,10 @@ def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[Orchestra
 
 def run_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    statement = select(OrchestratorRun.id).where(func.starts_with(text("orchestrator_runs.id::text"), prefix)).limit(2)
-    return session.exec(statement).all()
+    # Between the first and the last id that begin so: the index on the ids knows where.
+    if (ids := id_range(prefix)) is None:
+        return []
+    return session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).between(*ids)).limit(2)).all()
 
 
 def run_row(run_id: UUID, *, session: Session) -> OrchestratorRun:

@@ -8,7 +8,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import UUID
 
-from maos.audit import GENESIS_HASH
 from maos.audit_export import export_lines, header_of
 from maos.errors import BadInput
 from sql import audit, audit_rows
@@ -36,13 +35,13 @@ def export_audit(stretch: Stretch, file: Path) -> tuple[int, int]:
         if found is None:
             raise BadInput("org", stretch.org, "an organisation with audit rows in this time")
         first, last = found
-        before = audit_rows.audit_row(stretch.org_id, first - 1, session=session)
         header = header_of(
             stretch.org,
             stretch.org_id,
             first=first,
             last=last,
-            previous_hash=before.row_hash if before else GENESIS_HASH,
+            # Not of the row before: it may have left the log.
+            previous_hash=audit_rows.hash_before(stretch.org_id, first, session=session),
         )
         rows = audit.documents(stretch.org_id, first=first, last=last, session=session)
         write_whole(file, export_lines(header, rows))

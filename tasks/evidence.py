@@ -13,8 +13,9 @@ from sqlmodel import Session
 from maos.actions import JsonObject
 from maos.audit import content_digest
 from maos.canonical import plain
+from maos.erasure import ERASURE, erased_places
 from maos.errors import BadInput
-from maos.evidence import AttemptFacts, EntryFacts, Evidence, totals_of, with_labels
+from maos.evidence import AttemptFacts, EntryFacts, Evidence, pointer, totals_of, with_labels
 from maos.evidence_attempts import files_of
 from maos.evidence_text import Censor
 from maos.settings import load_settings
@@ -49,6 +50,8 @@ def evidence_of(run_id: UUID, audience: Audience) -> Evidence:
         rows = _rows_of(runs.run_row(run_id, session=session), session=session)
         if audience is Audience.INTERNAL:
             rows["vendor_details"] = evidence.vendor_details(run_id, session=session)
+        if any(link["row"]["event"] == ERASURE for link in rows["chain"]["links"] if "row" in link):
+            rows["erased"] = _erased(rows, run_id, session=session)
     attempts, entries = _parts(AttemptFacts, rows["invocations"]), _parts(EntryFacts, rows["usage_entries"])
     rows["totals"] = totals_of(attempts, entries).model_dump()
     rows["artifacts"] = _files(attempts, load_settings().artifact_store / run.org / str(run_id))
@@ -71,6 +74,20 @@ def _rows_of(row: OrchestratorRun, *, session: Session) -> JsonObject:
         "usage_entries": evidence.usage_entries(row.id, session=session),
         "chain": _chain(row, session=session),
     }
+
+
+def _erased(rows: JsonObject, run_id: UUID, *, session: Session) -> list[str]:
+    """Return where a person's data was erased: in what is shown, and in what is shown by its digest alone."""
+    run = runs.run_row(run_id, session=session)
+    attempts = invocations.list_invocations(run_id, session=session)
+    unseen: dict[tuple[str | int, ...], object] = {
+        ("run", "request_digest"): run.prompt_inputs,
+        ("run", "result_digest"): run.result,
+        **{("invocations", number, "output_digest"): each.output for number, each in enumerate(attempts)},
+    }
+    shown = {name: part for name, part in rows.items() if name != "chain"}
+    places = [*erased_places(shown), *(place for place, value in unseen.items() if any(erased_places(value)))]
+    return list(map(pointer, places))
 
 
 def _approval(approval: JsonObject) -> JsonObject:

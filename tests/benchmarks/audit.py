@@ -37,7 +37,7 @@ def _rows(org_id: UUID, run_id: UUID) -> Iterator[tuple[Document, str]]:
         result_digest="c" * 64,
     )
     now = datetime.now(UTC)
-    link = next_link(event, org_id=org_id, sequence=1, recorded_at=now, previous_hash=GENESIS_HASH)
+    link = next_link(event, org_id=org_id, sequence=1, recorded_at=now, previous_hash=GENESIS_HASH, salt="d" * 32)
     first, row_hash = document_of(link), GENESIS_HASH
     for number in range(1, _ROWS + 1):
         at = (now + timedelta(milliseconds=number)).isoformat().replace("+00:00", "Z")

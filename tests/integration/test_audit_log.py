@@ -81,6 +81,8 @@ _OTHERS = {
     "error": "'timed_out'",
     "result_digest": "repeat('1', 64)",
     "chain_version": "NULL",
+    "summary_digest": "repeat('4', 64)",
+    "summary_salt": "'other'",
     "previous_hash": "repeat('2', 64)",
     "row_hash": "repeat('3', 64)",
     "recorded_at": "recorded_at + interval '1 hour'",

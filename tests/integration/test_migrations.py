@@ -21,6 +21,7 @@ import sql.learning_tables
 import sql.notice_tables
 import sql.organization_tables
 import sql.policy_tables
+import sql.retention_tables
 import sql.reviewer_tables
 import sql.rules_tables
 import sql.tables  # noqa: F401 - registers every table in the metadata

@@ -56,7 +56,9 @@ OTHER_VALUES: dict[str, str | int | None] = {
     "policy_version": 3,
     "error": "interrupted",
     "result_digest": "d" * 64,
-    "chain_version": 3,
+    "chain_version": 2,
+    "summary_digest": "e" * 64,
+    "summary_salt": "f" * 32,
 }
 
 
@@ -82,7 +84,7 @@ def test_a_later_column_set_to_null_is_located(field: str) -> None:
 
 def test_a_changed_row_with_a_matching_hash_breaks_the_next_link() -> None:
     rows = chain(5)
-    forged = {**rows[2][0], "summary": "forged"}
+    forged = {**rows[2][0], "actor": "forged"}
     rows[2] = (forged, document_hash(forged))
 
     assert _first_fault(rows, rows[-1]) == 4
@@ -149,7 +151,9 @@ def test_rows_of_the_first_releases_keep_their_hashes(link: AuditLink, row_hash:
 
 
 @pytest.mark.parametrize(("link", "row_hash"), OLD_ROWS)
-@pytest.mark.parametrize("field", ["rules_version", "policy_version", "error", "result_digest", "chain_version"])
+@pytest.mark.parametrize(
+    "field", ["rules_version", "policy_version", "error", "result_digest", "chain_version", "summary_digest"]
+)
 def test_a_later_column_cannot_be_set_in_an_old_row(link: AuditLink, row_hash: str, field: str) -> None:
     value = {"policy_version": 1, "chain_version": 2}.get(field, "timed_out")
 
@@ -174,3 +178,32 @@ def test_the_fast_form_is_the_canonical_form(text: str) -> None:
     document: Document = {"b": text, "a": None, "d": True, "c": 12, "e": False}
 
     assert flat_json(document) == canonical_json(dict(document))
+
+
+def _erased(rows: list[Row], number: int) -> None:
+    document, row_hash = rows[number - 1]
+    rows[number - 1] = ({**document, "summary": "[erased]", "summary_salt": ""}, row_hash)
+
+
+def test_a_summary_can_be_erased_where_a_later_row_says_so() -> None:
+    rows = chain(5, erasure=4)
+    _erased(rows, 3)
+
+    assert _first_fault(rows, rows[-1]) is None
+
+
+@pytest.mark.parametrize("erasure", [0, 2])
+def test_a_summary_that_nobody_says_was_erased_is_located(erasure: int) -> None:
+    rows = chain(5, erasure=erasure)
+    _erased(rows, 3)
+
+    assert _first_fault(rows, rows[-1]) == 3
+
+
+def test_an_erased_summary_cannot_be_guessed() -> None:
+    rows = chain(2)
+    document, row_hash = rows[1]
+    rows[1] = ({**document, "summary": "[erased]"}, row_hash)
+
+    # With its salt it is not erased: whoever knows that can try what it has said.
+    assert _first_fault(rows, rows[-1]) == 2

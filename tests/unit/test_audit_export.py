@@ -125,7 +125,7 @@ def test_a_mended_footer_is_found_by_a_head_that_was_noted_elsewhere() -> None:
 def test_a_chain_that_was_written_anew_is_found_by_a_head_that_was_noted_elsewhere() -> None:
     forged, previous = [], "0" * 64
     for document, _ in ROWS:
-        changed = {**document, "summary": "forged", "previous_hash": previous}
+        changed = {**document, "actor": "forged", "previous_hash": previous}
         previous = document_hash(changed)
         forged.append((changed, previous))
     header = header_of("demo", ORG, first=1, last=6, previous_hash="0" * 64)

@@ -1,0 +1,208 @@
+"""How fast the ledger is at size: `make bench-ledger` prints it; nothing is asserted but that work was done.
+
+Lists of one organisation's runs and invocations among LEDGER_INVOCATIONS rows, with row level security and without;
+what a step commits; and the ledger's writes from 8 threads against plain psycopg sending the same statements.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from statistics import median, quantiles
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from sqlmodel import Session
+
+from maos.actions import StepOutcome
+from maos.engines import EngineType
+from maos.plans import Plan
+from maos.statuses import InvocationStatus, RunStatus
+from sql import budgets
+from sql.invocation_list import InvocationFilter, page_of_invocations
+from sql.runs import RunFilter, list_runs
+from sql.session import org_session
+from tasks.attempts import Attempt
+from tasks.ledger import find_run
+from tasks.payloads import Payload, payload_of
+from tests.ledger_rows import RARE_ACTION, fill_ledger
+from tests.plain_psycopg import Recording, Sent, recorded, send_again
+from tests.plans import Bench, step
+from tests.rows import add_run
+
+_ROWS = int(os.environ.get("LEDGER_INVOCATIONS", "10000000"))
+_PAGES, _EACH = 40, 5
+_THREADS, _STEPS, _ROUNDS = 8, 40, 3
+
+_COMPLETED, _FAILED = InvocationStatus.COMPLETED, InvocationStatus.FAILED
+_RUNS: dict[str, dict[str, object]] = {
+    "all": {},
+    "--status completed": {"status": RunStatus.COMPLETED},
+    "--status failed": {"status": RunStatus.FAILED},
+    "--status executing (none)": {"status": RunStatus.EXECUTING},
+    "--entrypoint create_image (rare)": {"entrypoint": "create_image"},
+    "--entrypoint create_image --status failed": {"entrypoint": "create_image", "status": RunStatus.FAILED},
+    "--since --until": {"span": timedelta(days=3)},
+    "--before (a page within)": {"within": True},
+    "--status failed --before": {"status": RunStatus.FAILED, "within": True},
+}
+_INVOCATIONS: dict[str, dict[str, object]] = {
+    "all": {},
+    "--run": {"a_run": True},
+    "--status completed": {"status": _COMPLETED},
+    "--status failed": {"status": _FAILED},
+    "--status in_doubt (rare)": {"status": InvocationStatus.IN_DOUBT},
+    "--status running (none)": {"status": InvocationStatus.RUNNING},
+    "--engine internal_service": {"engine_type": EngineType.INTERNAL_SERVICE},
+    "--engine gemini_image (rare)": {"engine_type": EngineType.GEMINI_IMAGE},
+    "--action action_7": {"action": "action_7"},
+    "--action publish (rare)": {"action": RARE_ACTION},
+    "--engine gemini_image --status failed": {"engine_type": EngineType.GEMINI_IMAGE, "status": _FAILED},
+    "--action action_7 --status in_doubt": {"action": "action_7", "status": InvocationStatus.IN_DOUBT},
+    "--since --until": {"span": timedelta(days=3)},
+    "--before (a page within)": {"within": True},
+    "--engine deep_agent --before": {"engine_type": EngineType.DEEP_AGENT, "within": True},
+}
+
+
+@pytest.mark.timeout(7200)
+def test_how_fast_a_page_of_a_list_is(database: str, org_id: UUID, tmp_path: Path) -> None:
+    """Print p95 of a page for each filter, the median of the best of each, and what row level security adds."""
+    orgs = fill_ledger(database, org_id, _ROWS, tmp_path)
+    print(f"{'':54}{'p95 ms':>8}{'best':>8}{'without':>9}{'overhead':>10}")
+    with (
+        psycopg.connect(f"{database}?options=-crole%3Dmaos_app", autocommit=True) as walled,
+        psycopg.connect(database, autocommit=True) as free,
+    ):
+        for name, wanted in _RUNS.items():
+            pages = [_recorded(list_runs, RunFilter, orgs[n % len(orgs)], wanted) for n in range(_PAGES)]
+            _print_page(f"runs list {name}", pages, walled, free)
+        for name, wanted in _INVOCATIONS.items():
+            pages = [
+                _recorded(page_of_invocations, InvocationFilter, orgs[n % len(orgs)], wanted) for n in range(_PAGES)
+            ]
+            _print_page(f"invocations list {name}", pages, walled, free)
+
+
+Page = tuple[UUID, Sent]
+
+
+def _recorded(
+    page: Callable[..., object], kind: Callable[..., object], org_id: UUID, wanted: dict[str, object]
+) -> Page:
+    """Return the statement of a page, at a random time where the filter has times."""
+    which = {name: value for name, value in wanted.items() if name not in {"within", "span", "a_run"}}
+    at = datetime.now(UTC) - timedelta(days=random.uniform(5, 360))  # noqa: S311 - a sample
+    if "within" in wanted:
+        which["before"] = (at, uuid4())
+    if isinstance(span := wanted.get("span"), timedelta):
+        which |= {"since": at - span, "until": at}
+    with org_session(org_id) as session:
+        if "a_run" in wanted:
+            which["run_id"] = _a_run(org_id, at, session=session)
+        with recorded() as recording:
+            page(kind(org_id=org_id, **which), session=session)
+    return org_id, recording.last
+
+
+def _a_run(org_id: UUID, at: datetime, *, session: Session) -> UUID:
+    found = list_runs(RunFilter(org_id=org_id, until=at, limit=1), session=session)
+    return found[0][0].id
+
+
+def _print_page(name: str, pages: Sequence[Page], walled: psycopg.Connection, free: psycopg.Connection) -> None:
+    took: dict[psycopg.Connection, list[list[float]]] = {walled: [], free: []}
+    for number, (org_id, sent) in enumerate(pages):
+        walled.execute("SELECT set_config('app.org_id', %s, false)", (str(org_id),))
+        # In turns first: whoever comes second finds what it reads in memory.
+        for connection in (walled, free) if number % 2 else (free, walled):
+            took[connection].append([_milliseconds(partial(_fetch, connection, sent)) for _ in range(_EACH)])
+    p95 = quantiles([each for page in took[walled] for each in page], n=20)[-1]
+    # The best of each page: what other processes of the machine take says nothing about walls.
+    with_walls, without = (median(map(min, took[connection])) for connection in (walled, free))
+    print(f"{name:54}{p95:8.2f}{with_walls:8.2f}{without:9.2f}{100 * (with_walls / without - 1):9.1f}%")
+
+
+def _fetch(connection: psycopg.Connection, sent: Sent) -> None:
+    connection.execute(sent.statement.encode(), sent.values).fetchall()
+
+
+def _milliseconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - begun)
+
+
+@pytest.mark.timeout(1800)
+def test_what_a_step_commits_and_how_many_steps_the_ledger_takes(
+    database: str, org_id: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Print commits a step, and steps a second from 8 threads against plain psycopg."""
+    Bench(monkeypatch, tmp_path)
+    payloads = [_payloads(org_id) for _ in range(_THREADS)]
+    recordings = [_record_a_step(each.pop()) for each in payloads]
+    sent = sum(map(len, recordings[0].transactions))
+    print(f"\na step: {recordings[0].writing} commits, {sent} statements")
+    address = f"{database}?options=-crole%3Dmaos_app"
+    ours, plain = [], []
+    for number in range(_ROUNDS):
+        ours.append(
+            _rate([partial(_carry_out_all, each[number * _STEPS : (number + 1) * _STEPS]) for each in payloads])
+        )
+        plain.append(_rate([partial(_send_all, address, each, number) for each in recordings]))
+    share = 100 * median(ours) / median(plain)
+    print(f"{_THREADS} threads, steps/s: ledger {_shown(ours)}, plain psycopg {_shown(plain)}: {share:.0f} %")
+
+
+def _shown(rates: Sequence[float]) -> str:
+    return f"{median(rates):.0f} ({min(rates):.0f} to {max(rates):.0f})"
+
+
+def _payloads(org_id: UUID) -> list[Payload]:
+    """Return the steps of a run that has a cap, ready to be carried out."""
+    steps = tuple(step(f"s{number}", text="x") for number in range(_STEPS * _ROUNDS + 1))
+    plan = Plan(steps=steps)
+    run_id = add_run(org_id, plan=plan.model_dump(mode="json"), plan_digest=plan.digest)
+    with org_session(org_id) as session:
+        budgets.add_run_cap(run_id, Decimal(1000), org_id=org_id, session=session)
+    run = find_run(run_id)
+    assert run is not None
+    return [payload_of(run, each.id) for each in steps]
+
+
+def _carry_out(payload: Payload) -> None:
+    with Attempt(payload, ceiling_usd=Decimal("0.01")) as attempt:
+        attempt.complete(StepOutcome(output={"text": "x"}, summary="Noted."))
+
+
+def _carry_out_all(payloads: Sequence[Payload]) -> None:
+    for payload in payloads:
+        _carry_out(payload)
+
+
+def _record_a_step(payload: Payload) -> Recording:
+    with recorded() as recording:
+        _carry_out(payload)
+    return recording
+
+
+def _send_all(address: str, recording: Recording, round_: int) -> None:
+    last = f"s{_STEPS * _ROUNDS}"
+    with psycopg.connect(address) as connection:
+        for number in range(_STEPS):
+            send_again(connection, recording, step=last, as_step=f"plain-{round_}-{number}")
+
+
+def _rate(work: Sequence[Callable[[], None]]) -> float:
+    """Return how many steps a second so many threads did together."""
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(len(work)) as pool:
+        for done in [pool.submit(each) for each in work]:
+            done.result()
+    return len(work) * _STEPS / (time.perf_counter() - begun)
