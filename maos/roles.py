@@ -27,6 +27,8 @@ class Permission(StrEnum):
     STORE_POLICY = "store the organisation's policy"
     SET_PRICES = "agree on prices"
     SET_BUDGETS = "set and top up budgets, and say by whose calendar they begin"
+    SET_RETENTION = "say how long audit rows are kept; place and release legal holds"
+    ERASE = "erase a person's data"
     ENROL = "give people one-time codes, and take them away"
     MANAGE_PEOPLE = "add people, grant and revoke roles"
     SUSPEND = "suspend and resume the organisation"

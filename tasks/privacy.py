@@ -9,11 +9,12 @@ from sqlmodel import Session
 
 from maos.audit import AuditEvent
 from maos.errors import BadInput
+from maos.roles import Permission
 from maos.settings import load_settings
-from sql import audit, organizations, privacy, retention
+from sql import audit, privacy, retention
 from sql.session import org_session, system_session
+from tasks.people import check_permission
 
-_MAY_ERASE = frozenset({"owner"})
 _SHORTEST = 4
 _READ_AT_ONCE = 1 << 20
 
@@ -84,11 +85,8 @@ def _check(request: Request) -> None:
             allowed = f"at least {_SHORTEST} characters, without quotes and backslashes: it is looked for in all texts"
             raise BadInput("--subject", subject, allowed)
     with org_session(request.org_id) as session:
-        user = organizations.find_member(request.person, session=session)
-        roles = organizations.roles_of(user.id, org_id=request.org_id, session=session) if user else frozenset()
+        check_permission(request.person, Permission.ERASE, org_id=request.org_id, session=session)
         holds = retention.open_holds(request.org_id, session=session)
-    if not roles & _MAY_ERASE:
-        raise BadInput("--as", request.person, f"a member with role {' or '.join(sorted(_MAY_ERASE))}")
     if holds:
         raise BadInput("--org", request.org, f"one without a legal hold; {holds[0].id} has to be released first")
 

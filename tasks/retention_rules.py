@@ -6,12 +6,13 @@ from sqlmodel import Session
 
 from maos.audit import AuditEvent
 from maos.errors import BadInput
-from sql import audit, organizations, retention
+from maos.roles import Permission
+from sql import audit, retention
 from sql.retention_tables import LegalHold
 from sql.session import org_session
+from tasks.people import check_permission
 from tasks.secrecy import for_clients
 
-_MAY_DECIDE = frozenset({"owner"})
 _LONGEST_REASON = 2000
 _LONGEST_MONTHS = 1200
 
@@ -29,7 +30,7 @@ def set_retention(org_id: UUID, months: int | None, *, person: str, reason: str)
         raise BadInput("--months", str(months), f"1 to {_LONGEST_MONTHS}, or forever")
     why = _reason(reason)
     with org_session(org_id) as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_RETENTION, org_id=org_id, session=session)
         version = retention.add_retention(org_id, months, person=person, reason=why, session=session)
         kept = "for ever" if months is None else f"for {months} months"
         _tell("retention.set", person, f"audit rows are kept {kept}: {why}", org_id=org_id, session=session)
@@ -44,7 +45,7 @@ def place_hold(org_id: UUID, *, person: str, reason: str) -> LegalHold:
     """
     why = _reason(reason)
     with org_session(org_id) as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_RETENTION, org_id=org_id, session=session)
         hold = retention.add_hold(org_id, person=person, reason=why, session=session)
         _tell("hold.placed", person, f"legal hold {hold.id}: {why}", org_id=org_id, session=session)
     return hold
@@ -58,7 +59,7 @@ def release_hold(org_id: UUID, hold_id: UUID, *, person: str, reason: str) -> No
     """
     why = _reason(reason)
     with org_session(org_id) as session:
-        _check_person(person, org_id, session=session)
+        check_permission(person, Permission.SET_RETENTION, org_id=org_id, session=session)
         if not retention.release_hold(hold_id, person=person, reason=why, session=session):
             raise BadInput("hold", str(hold_id), "an open hold of the organisation; `maos retention show` lists them")
         _tell("hold.released", person, f"legal hold {hold_id}: {why}", org_id=org_id, session=session)
@@ -68,13 +69,6 @@ def _reason(text: str) -> str:
     if not 0 < len(text.strip()) <= _LONGEST_REASON:
         raise BadInput("--reason", text[:200], f"1 to {_LONGEST_REASON} characters; kept with what is decided")
     return for_clients(text.strip(), limit=None)
-
-
-def _check_person(person: str, org_id: UUID, *, session: Session) -> None:
-    user = organizations.find_member(person, session=session)
-    roles = organizations.roles_of(user.id, org_id=org_id, session=session) if user else frozenset()
-    if not roles & _MAY_DECIDE:
-        raise BadInput("--as", person, f"a member with role {' or '.join(sorted(_MAY_DECIDE))}")
 
 
 def _tell(event: str, person: str, summary: str, *, org_id: UUID, session: Session) -> None:

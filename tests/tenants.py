@@ -21,6 +21,7 @@ from sql import (
     notices,
     organizations,
     policies,
+    retention,
 )
 from sql.agent_memory import note
 from sql.agent_tables import SharedMemory
@@ -62,6 +63,7 @@ class Tenant:
     second_owner: str
     user: UUID
     budget: UUID
+    hold: UUID
 
 
 def fill(slug: str, *, status: str = "completed") -> Tenant:
@@ -81,7 +83,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
     named = {"initiator_id": first, "title": f"Run of {slug}", "rehearsal": False}
     run = add_run(org_id, status=status, **named, **ended)
     approval = _decided(org_id, run, user, second)
-    budget = _limited(org_id)
+    budget, hold = _limited(org_id), _kept(org_id, first)
     call = _paid(org_id, run)
     effect = _acted(org_id, run)
     _written(org_id, first)
@@ -110,6 +112,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
         second_owner=second,
         user=user,
         budget=budget,
+        hold=hold,
     )
 
 
@@ -135,6 +138,15 @@ def _limited(org_id: UUID) -> UUID:
         session.flush()
         budget_shares.lock(Counter(budget, EVER, org_id), session=session)
     return budget
+
+
+def _kept(org_id: UUID, owner: str) -> UUID:
+    """Add a retention, a hold that was released, and an archive."""
+    with org_session(org_id) as session:
+        retention.add_retention(org_id, 24, person=owner, reason="by contract", session=session)
+        hold = retention.add_hold(org_id, person=owner, reason="case 4711", session=session).id
+        retention.release_hold(hold, person=owner, reason="closed", session=session)
+    return hold
 
 
 def _paid(org_id: UUID, run: UUID) -> UUID:

@@ -15,6 +15,7 @@ from maos.decisions import DecisionRequest
 from maos.errors import BadInput, DecisionRefused
 from maos.requests import RunRequest
 from maos.roles import Permission, Role, may
+from sql import retention
 from sql.exemptions import add_exemption
 from sql.organizations import ensure_member, find_organization
 from sql.session import org_session, system_session
@@ -59,7 +60,8 @@ class Stage:
         self.done_id = add_approval(org_id, self.run_id, step_id="done", **done)
         with org_session(org_id) as session:
             exemption = add_exemption(LIKENESS, org_id=org_id, approval_id=self.done_id, based_on={}, session=session)
-        self.exemption_id = exemption.id
+            hold = retention.add_hold(org_id, person="owner@demo.example", reason="x", session=session)
+        self.exemption_id, self.hold_id = exemption.id, hold.id
         self.rules = folder / "rules.md"
         self.rules.write_text(document("limits: {steps: 3}", "Ours."))
         self.policy = folder / "policy.yaml"
@@ -114,6 +116,13 @@ COMMANDS: dict[str, tuple[Permission, Command]] = {
     "budgets set": (Permission.SET_BUDGETS, lambda _: ("--org", "demo", "--limit", "5")),
     "budgets top-up": (Permission.SET_BUDGETS, lambda _: ("--org", "demo", "--amount", "5")),
     "budgets timezone": (Permission.SET_BUDGETS, lambda _: ("Europe/Berlin", "--org", "demo")),
+    "retention set": (Permission.SET_RETENTION, lambda _: ("--org", "demo", "--months", "24", "--reason", "x")),
+    "retention hold": (Permission.SET_RETENTION, lambda _: ("--org", "demo", "--reason", "x")),
+    "retention release": (Permission.SET_RETENTION, lambda s: (str(s.hold_id), "--org", "demo", "--reason", "x")),
+    "privacy erase": (
+        Permission.ERASE,
+        lambda _: ("--subject", "jane@customer.example", "--org", "demo", "--rehearse"),
+    ),
     "org suspend": (Permission.SUSPEND, lambda _: ("demo", "--reason", "x")),
     "org resume": (Permission.SUSPEND, lambda _: ("demo",)),
     "org delete": (Permission.DELETE, lambda _: ("demo",)),

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from typing import Any
@@ -42,12 +42,14 @@ from sql.budget_shares import Counter
 from sql.budgets import RunCaps
 from sql.corrections import CallFilter
 from sql.exemptions import find_exemption
+from sql.invocation_list import InvocationFilter
 from sql.invocations import Verdict
 from sql.notice_tables import ApprovalNotice
 from sql.notices import notice_row
 from sql.organizations import find_organization
 from sql.plan_revisions import Origin
 from sql.policies import NewPolicy
+from sql.retention_tables import AuditArchive
 from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
 from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
@@ -117,6 +119,12 @@ class Known:
 
     def _written_as(self, approval: Approval) -> Approval:
         return approval.model_copy(update={"org_id": self.org_id})
+
+    def archive(self) -> AuditArchive:
+        """Return a stretch of the other one's chain."""
+        digest = {"previous_hash": "0" * 64, "last_hash": "0" * 64}
+        stretch = {"month": LONG_AGO.date(), "first_sequence": 1, "last_sequence": 1, "detached_at": NOW}
+        return AuditArchive(org_id=self.org_id, **stretch, **digest)
 
     def notice(self) -> ApprovalNotice:
         """Return a notice of the other one's approval."""
@@ -382,6 +390,32 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "votes.edits_of": lambda f, k, s: f(k.approval.id, session=s),
     "votes.vote_rows": lambda f, k, s: f(k.approval.id, session=s),
     "usage.usage_by": lambda f, k, s: f([UsageDimension.DAY], UsageFilter(org_id=k.org_id), session=s),
+    "audit.base_of": lambda f, k, s: f(k.org_id, session=s)[0],
+    "audit_months.documents_of_month": lambda f, k, s: list(f(date.today().replace(day=1), k.org_id, session=s)),
+    "audit_rows.hash_before": lambda f, k, s: f(k.org_id, 2, session=s),
+    "invocation_list.invocation_ids_like": lambda f, k, s: f(str(k.tenant.invocation), session=s),
+    "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(org_id=k.org_id), session=s),
+    "privacy.audit_rows_that_mention": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
+    "privacy.ended_run_ids": lambda f, k, s: f([k.run.id], k.org_id, session=s),
+    "privacy.erase_mentions": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
+    "privacy.without_end": lambda f, k, s: f([k.run.id], session=s),
+    "audit_partitions.make_partition": lambda f, _, s: f(LONG_AGO.date(), session=s),
+    "audit_partitions.months_to_make": lambda f, _, s: f(0, session=s),
+    "retention.add_hold": lambda f, k, s: f(k.org_id, person="x@y.example", reason="x", session=s),
+    "retention.add_retention": lambda f, k, s: f(k.org_id, 1, person="x@y.example", reason="x", session=s),
+    "retention.archives_of": lambda f, k, s: f(k.org_id, session=s),
+    "retention.archives_of_month": lambda f, _, s: f(LONG_AGO.date(), session=s),
+    "retention.detach": lambda f, _, s: f(LONG_AGO.date(), session=s),
+    "retention.drop": lambda f, _, s: f(LONG_AGO.date(), session=s),
+    "retention.ended_months": lambda f, _, s: f(session=s),
+    "retention.kept_by": lambda f, k, s: f(LONG_AGO.date(), [k.org_id], session=s),
+    "retention.newest_retention": lambda f, k, s: f(k.org_id, session=s),
+    "retention.note_export": lambda f, k, s: f(k.archive(), file="x", sha256="0" * 64, session=s),
+    "retention.oldest_row_at": lambda f, k, s: f(k.org_id, session=s),
+    "retention.open_holds": lambda f, k, s: f(k.org_id, session=s),
+    "retention.release_hold": lambda f, k, s: f(k.tenant.hold, person="x@y.example", reason="x", session=s),
+    "retention.stretches_of": lambda f, _, s: f(LONG_AGO.date(), session=s),
+    "retention.unfinished_months": lambda f, _, s: f(session=s),
     "votes.votes_on": lambda f, k, s: f([k.approval.id], session=s),
 }
 

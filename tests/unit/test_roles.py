@@ -26,6 +26,8 @@ TABLE: dict[Permission, set[str]] = {
     Permission.STORE_POLICY: {"owner"},
     Permission.SET_PRICES: {"owner"},
     Permission.SET_BUDGETS: {"owner"},
+    Permission.SET_RETENTION: {"owner"},
+    Permission.ERASE: {"owner"},
     Permission.ENROL: {"owner"},
     Permission.MANAGE_PEOPLE: {"owner", "operator"},
     Permission.SUSPEND: {"owner"},

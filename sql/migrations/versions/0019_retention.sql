@@ -95,6 +95,14 @@ CREATE TABLE legal_holds (
 );
 CREATE INDEX legal_holds_open ON legal_holds (org_id) WHERE released_at IS NULL;
 
+-- Not even with the whole organisation.
+CREATE FUNCTION keep_open_hold() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'an organisation without an open legal hold' USING ERRCODE = 'MAOS1';
+END $$;
+CREATE TRIGGER keep_open_hold BEFORE DELETE ON legal_holds
+    FOR EACH ROW WHEN (OLD.released_at IS NULL) EXECUTE FUNCTION keep_open_hold();
+
 -- What has left the log: a stretch of an organisation's chain, in a file. The chain in the log begins after the newest.
 CREATE TABLE audit_archives (
     org_id uuid NOT NULL REFERENCES organizations (id),
