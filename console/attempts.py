@@ -14,6 +14,6 @@ def attempt_row(row: AgentInvocation) -> dict[str, object]:
         "engine": row.engine_type,
         "status": row.status,
         "seconds": f"{(end - row.started_at).total_seconds():.1f}",
-        "tokens": row.input_tokens + row.output_tokens + row.cache_read_tokens + row.cache_write_tokens,
+        "tokens": row.tokens,
         "cost_usd": f"{row.cost_usd:.6f}",
     }

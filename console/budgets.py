@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from console.ids import run_id_of
-from console.organisations import org_id_of
+from console.organisations import known_org_id
 from console.output import Row, print_rows
 from maos.budgets import (
     BudgetKey,
@@ -22,6 +22,7 @@ from maos.errors import BadInput
 from tasks.budgets import BudgetView, budgets_of, set_budget, set_zone, top_up
 
 _COLUMNS = ("scope", "name", "unit", "period", "begins", "ends", "limit", "spent", "reserved", "left", "notice_at")
+_LONGEST_NAME = 100
 
 
 @click.group()
@@ -86,7 +87,7 @@ def set_(
       maos budgets set --org demo --scope agent --name writer --unit calls --period day --limit 200 \\
           --as owner@demo.example
     """
-    org_id = _org_id(org)
+    org_id = known_org_id(org)
     key = _key(org_id, scope, name, unit, period)
     limit = checked_amount(amount, key.unit)
     thresholds = checked_thresholds(percents) if percents else None
@@ -106,7 +107,7 @@ def top_up_(org: str, scope: str, name: str | None, unit: str, period: str, pers
     Example:
       maos budgets top-up --org demo --period month --amount 50 --as owner@demo.example
     """
-    org_id = _org_id(org)
+    org_id = known_org_id(org)
     key = _key(org_id, scope, name, unit, period)
     more = checked_amount(amount, key.unit)
     if not more:
@@ -127,7 +128,7 @@ def show(org: str, run: str | None, as_json: bool) -> None:
       maos budgets show --org demo
       maos budgets show --org demo --run 3f2a --json
     """
-    views = budgets_of(_org_id(org), run_id_of(run) if run else None)
+    views = budgets_of(known_org_id(org), run_id_of(run) if run else None)
     print_rows([_row(view, org) for view in views], as_json=as_json, columns=_COLUMNS, title=f"budgets of {org}")
 
 
@@ -142,15 +143,8 @@ def timezone(zone: str, org: str, person: str) -> None:
     Example:
       maos budgets timezone Europe/Berlin --org demo --as owner@demo.example
     """
-    set_zone(checked_zone(zone), person=person.strip().lower(), org_id=_org_id(org))
+    set_zone(checked_zone(zone), person=person.strip().lower(), org_id=known_org_id(org))
     click.echo(f"days and months of {org} begin by {zone}")
-
-
-def _org_id(slug: str) -> UUID:
-    org_id = org_id_of(slug)
-    if org_id is None:
-        raise BadInput("org", slug, "the slug of an organisation that exists")
-    return org_id
 
 
 def _key(org_id: UUID, scope: str, name: str | None, unit: str, period: str) -> BudgetKey:
@@ -164,9 +158,6 @@ def _key(org_id: UUID, scope: str, name: str | None, unit: str, period: str) -> 
             raise BadInput("name", name or "", f"the {whose.value} that the budget is for")
         owner = str(run_id_of(name)) if whose is BudgetScope.RUN else name
     return BudgetKey(scope=whose, owner=owner, unit=BudgetUnit(unit), period=BudgetPeriod(period))
-
-
-_LONGEST_NAME = 100
 
 
 def _in_words(view: BudgetView) -> str:

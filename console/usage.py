@@ -12,11 +12,9 @@ from console.organisations import org_id_of
 from console.output import Row, console, print_json, print_rows
 from console.times import DATE, utc
 from maos.errors import BadInput
-from maos.usage_view import UsageDimension, UsageRow, bars_of, total_of, usage_chart
+from maos.usage_view import COUNTS, UsageDimension, UsageRow, bars_of, total_of, usage_chart
 from sql.session import system_session
 from sql.usage import UsageFilter, usage_by
-
-_COUNTS = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 
 
 @click.command()
@@ -76,14 +74,14 @@ def usage(
 
 
 def _print_table(rows: Sequence[UsageRow], dimensions: Sequence[UsageDimension], title: str) -> None:
-    columns = [*(dimension.value for dimension in dimensions), *_COUNTS, "usd"]
+    columns = [*(dimension.value for dimension in dimensions), *COUNTS, "usd"]
     total = {dimensions[0].value: "total", **_row(total_of(rows))}
     print_rows([*map(_row, rows), total] if rows else [], as_json=False, columns=columns, title=title)
 
 
 def _write_csv(rows: Sequence[UsageRow], dimensions: Sequence[UsageDimension]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    columns = [*(dimension.value for dimension in dimensions), *_COUNTS, "usd"]
+    columns = [*(dimension.value for dimension in dimensions), *COUNTS, "usd"]
     writer.writerow(columns)
     writer.writerows([_safe(_row(row)[column]) for column in columns] for row in rows)
 
@@ -114,5 +112,5 @@ def _draw_here(rows: Sequence[UsageRow], dimensions: Sequence[UsageDimension], t
 
 
 def _row(row: UsageRow) -> Row:
-    counts = {name: getattr(row, name) for name in _COUNTS}
+    counts = {name: getattr(row, name) for name in COUNTS}
     return {**{dimension.value: value for dimension, value in row.keys.items()}, **counts, "usd": f"{row.usd:f}"}

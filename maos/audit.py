@@ -50,6 +50,11 @@ class AuditEvent(BaseModel):
     result_digest: str | None = None
 
 
+def act_of(person: str, event: str, summary: str) -> AuditEvent:
+    """Return the event of what somebody has done to an organisation, outside of any run."""
+    return AuditEvent(event=event, actor=person, run_id=None, was_automatic=False, summary=summary)
+
+
 class AuditLink(AuditEvent):
     """An event in its place in an organisation's chain."""
 

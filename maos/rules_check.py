@@ -11,6 +11,7 @@ from maos.forbidden_text import fields_in, plain_of, texts_of, words_in
 from maos.plans import Plan
 from maos.recipients import ADDRESSES, RECIPIENTS, addresses_in, host_of, recipients_in
 from maos.rules import Rules
+from maos.rules_merge import lower
 from maos.runs import Run
 
 
@@ -125,8 +126,7 @@ def cap_under(rules: Rules, requested: Decimal | None) -> Decimal | None:
 
 def calls_under(rules: Rules, requested: int | None) -> int | None:
     """Return how many calls of paid engines a run may make at most: the lower of what is asked and what is allowed."""
-    known = [most for most in (requested, rules.limits.calls) if most is not None]
-    return min(known, default=None)
+    return lower(requested, rules.limits.calls)
 
 
 def tightened_actions(actions: Actions, rules: Rules) -> Actions:

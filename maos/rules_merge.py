@@ -39,7 +39,8 @@ def _topics(one: Mapping[str, frozenset[str]], other: Mapping[str, frozenset[str
     return {name: one.get(name, nothing) | other.get(name, nothing) for name in sorted(one.keys() | other.keys())}
 
 
-def _lower(one: N | None, other: N | None) -> N | None:
+def lower(one: N | None, other: N | None) -> N | None:
+    """Return the lower of two limits; one that is left out limits nothing."""
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)
@@ -47,11 +48,11 @@ def _lower(one: N | None, other: N | None) -> N | None:
 
 def _limits(one: Limits, other: Limits) -> Limits:
     return Limits(
-        steps=_lower(one.steps, other.steps),
-        parallelism=_lower(one.parallelism, other.parallelism),
-        cost_usd=_lower(one.cost_usd, other.cost_usd),
-        wall_time_seconds=_lower(one.wall_time_seconds, other.wall_time_seconds),
-        calls=_lower(one.calls, other.calls),
+        steps=lower(one.steps, other.steps),
+        parallelism=lower(one.parallelism, other.parallelism),
+        cost_usd=lower(one.cost_usd, other.cost_usd),
+        wall_time_seconds=lower(one.wall_time_seconds, other.wall_time_seconds),
+        calls=lower(one.calls, other.calls),
     )
 
 

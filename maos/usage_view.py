@@ -10,6 +10,8 @@ from maos.charts import REST, ChartKind, ChartSpec
 from maos.engines import EngineType
 from maos.labels import printable
 
+# What is counted, beside the money.
+COUNTS = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 _MOST_BARS = 20
 _LONGEST_LABEL = 40
 
@@ -52,11 +54,10 @@ class UsageRow(BaseModel):
 
 def total_of(rows: Sequence[UsageRow]) -> UsageRow:
     """Return the sum of rows."""
-    counts = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     return UsageRow(
         keys={},
         usd=sum((row.usd for row in rows), start=Decimal(0)),
-        **{name: sum(getattr(row, name) for row in rows) for name in counts},
+        **{name: sum(getattr(row, name) for row in rows) for name in COUNTS},
     )
 
 

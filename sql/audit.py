@@ -29,6 +29,7 @@ from sql.retention_tables import AuditArchive
 from sql.tables import Organization, utc_now
 
 _ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
+_HEAD = select(_HEADS.c.sequence, _HEADS.c.row_hash, _HEADS.c.recorded_at)
 _READ_AT_ONCE = 5000
 _SALT_BYTES = 16
 _UNEVEN_CLOCKS = timedelta(minutes=5)
@@ -78,8 +79,7 @@ def _not_before(last: datetime | None, now: datetime) -> datetime:
 
 
 def _locked_head(org_id: UUID, *, session: Session) -> tuple[int, str, datetime | None]:
-    columns = (_HEADS.c.sequence, _HEADS.c.row_hash, _HEADS.c.recorded_at)
-    locked = select(*columns).where(_HEADS.c.org_id == org_id).with_for_update()
+    locked = _HEAD.where(_HEADS.c.org_id == org_id).with_for_update()
     head = session.execute(locked).first()
     if head is None:
         first = insert(_HEADS).values(org_id=org_id, sequence=0, row_hash=GENESIS_HASH).on_conflict_do_nothing()
@@ -100,8 +100,8 @@ def organizations_with_audit(*, session: Session) -> Sequence[tuple[UUID, str]]:
 
 def head_of(org_id: UUID, *, session: Session) -> tuple[int, str]:
     """Return sequence and hash of the newest link of an organisation's chain."""
-    statement = select_rows(AuditChainHead.sequence, AuditChainHead.row_hash).where(AuditChainHead.org_id == org_id)
-    return session.exec(statement).first() or (0, GENESIS_HASH)
+    head = session.execute(_HEAD.where(_HEADS.c.org_id == org_id)).first()
+    return (head.sequence, head.row_hash) if head else (0, GENESIS_HASH)
 
 
 def base_of(org_id: UUID, *, session: Session) -> tuple[int, str]:
@@ -128,11 +128,13 @@ def verify_chain(org_id: UUID, *, known: Iterable[KnownRow] = (), session: Sessi
     # Writers go on meanwhile; what they add is read under a lock that they wait for, and is little.
     if fault := _read_all(reader, documents(org_id, session=session)):
         return reader.sequence, fault
-    session.execute(select(AuditChainHead).where(col(AuditChainHead.org_id) == org_id).with_for_update(read=True))
+    head = session.execute(_HEAD.where(_HEADS.c.org_id == org_id).with_for_update(read=True)).first()
+    if head is None:
+        # Nothing could be locked, so whoever writes the first row does not wait: what comes now is not read.
+        return reader.sequence, reader.end(sequence=0, row_hash=GENESIS_HASH)
     if fault := _read_all(reader, documents(org_id, first=reader.sequence + 1, session=session)):
         return reader.sequence, fault
-    sequence, row_hash = head_of(org_id, session=session)
-    return reader.sequence, reader.end(sequence=sequence, row_hash=row_hash)
+    return reader.sequence, reader.end(sequence=head.sequence, row_hash=head.row_hash)
 
 
 def _read_all(reader: ChainReader, rows: Iterable[tuple[Document, str]]) -> ChainFault | None:

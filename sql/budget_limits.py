@@ -9,9 +9,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from maos.budgets import BudgetKey, BudgetScope
+from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from sql.budget_tables import Budget, BudgetPeriodRow
 from sql.tables import Organization
+
+
+def key_of(budget: Budget) -> BudgetKey:
+    """Return which budget a row is."""
+    return BudgetKey(
+        scope=BudgetScope(budget.scope),
+        owner=budget.scope_id,
+        unit=BudgetUnit(budget.unit),
+        period=BudgetPeriod(budget.period),
+    )
 
 
 def find_budget(key: BudgetKey, *, org_id: UUID, session: Session) -> Budget | None:

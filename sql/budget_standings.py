@@ -50,18 +50,17 @@ class Standing:
 
 def standing_of(budget_id: UUID, period_start: date, *, session: Session) -> Standing:
     """Return what a period of a budget that has begun comes to."""
-    where = _of(budget_id).where(_VIEW.c.period_start == period_start)
-    return _standing(session.execute(where).one())
+    return _standing(session.execute(_of(budget_id, period_start)).one())
 
 
 def find_standing(budget_id: UUID, period_start: date, *, session: Session) -> Standing | None:
     """Return the same, or None where nothing was taken from the period yet."""
-    found = session.execute(_of(budget_id).where(_VIEW.c.period_start == period_start)).first()
+    found = session.execute(_of(budget_id, period_start)).first()
     return _standing(found) if found else None
 
 
-def _of(budget_id: UUID) -> Select[tuple[object, ...]]:
-    return select(*_VIEW.c).where(_VIEW.c.budget_id == budget_id)
+def _of(budget_id: UUID, period_start: date) -> Select[tuple[object, ...]]:
+    return select(*_VIEW.c).where(_VIEW.c.budget_id == budget_id, _VIEW.c.period_start == period_start)
 
 
 def _standing(row: Row[tuple[object, ...]]) -> Standing:

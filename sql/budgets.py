@@ -130,14 +130,9 @@ def settle(invocation: AgentInvocation, *, at_ceiling: bool = False, session: Se
 
 
 def _used(invocation: AgentInvocation) -> Amounts:
-    tokens = (
-        invocation.input_tokens
-        + invocation.output_tokens
-        + invocation.cache_read_tokens
-        + invocation.cache_write_tokens
-    )
     # A call at a price of nothing is one too.
-    return Amounts(usd=invocation.cost_usd, tokens=tokens, calls=1 if invocation.cost_usd or tokens else 0)
+    calls = 1 if invocation.cost_usd or invocation.tokens else 0
+    return Amounts(usd=invocation.cost_usd, tokens=invocation.tokens, calls=calls)
 
 
 def correct(call: PastCall, amount: Decimal, price_list: str, *, session: Session) -> None:

@@ -59,8 +59,8 @@ def memberships_of(user_id: UUID, *, session: Session) -> Sequence[tuple[UUID, s
 
 def ensure_organization(slug: str, name: str, *, session: Session) -> UUID:
     """Create the organisation unless it exists; return its id."""
-    session.execute(insert(Organization).values(slug=slug, name=name).on_conflict_do_nothing())
-    return session.exec(select(Organization.id).where(Organization.slug == slug)).one()
+    created = add_organization(slug, name, session=session)
+    return created or session.exec(select(Organization.id).where(Organization.slug == slug)).one()
 
 
 def ensure_member(email: str, name: str, role: str, *, org_id: UUID, session: Session) -> None:

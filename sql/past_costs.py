@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from maos.budgets import Amounts
 from maos.statuses import InvocationStatus
-from sql.tables import AgentInvocation, UsageEntry
+from sql.tables import TOKENS, AgentInvocation, UsageEntry
 
 _LATEST = 200
 
@@ -58,14 +58,13 @@ def _step_costs(which: ColumnElement[bool], *, session: Session) -> list[StepCos
     call, entry = AgentInvocation, UsageEntry
     # A call has one entry that settles it; its tokens must not be added up again with every correction.
     settled = func.count().filter(col(entry.kind) == "settle")
-    tokens = col(call.input_tokens) + call.output_tokens + call.cache_read_tokens + call.cache_write_tokens
     statement = (
         columns(
             col(call.run_id),
             col(call.step_id),
             col(call.action),
             func.sum(entry.amount_usd),
-            func.coalesce(func.sum(tokens).filter(col(entry.kind) == "settle"), literal_column("0")),
+            func.coalesce(func.sum(TOKENS).filter(col(entry.kind) == "settle"), literal_column("0")),
             settled,
         )
         .join(entry, col(entry.invocation_id) == col(call.id))

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import BigInteger, DateTime, Numeric, Text
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from maos.actions import JsonObject
 
@@ -142,6 +142,20 @@ class AgentInvocation(SQLModel, table=True):
     started_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
     completed_at: datetime | None = Field(default=None, sa_type=_TIME)
     retry_at: datetime | None = Field(default=None, sa_type=_TIME)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all kinds that it has taken."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+
+# The same, in a query.
+TOKENS = (
+    col(AgentInvocation.input_tokens)
+    + AgentInvocation.output_tokens
+    + AgentInvocation.cache_read_tokens
+    + AgentInvocation.cache_write_tokens
+)
 
 
 class InvocationVendorDetail(SQLModel, table=True):

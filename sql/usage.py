@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Date, Select, case, cast, func
 from sqlalchemy import select as columns
 from sqlmodel import Session, col
 
-from maos.usage_view import UsageDimension, UsageRow
-from sql.tables import AgentInvocation, OrchestratorRun, Organization, UsageEntry
+from maos.usage_view import COUNTS, UsageDimension, UsageRow
+from sql.tables import TOKENS, AgentInvocation, OrchestratorRun, Organization, UsageEntry
 
 _CALL, _ENTRY = AgentInvocation, UsageEntry
 # Any: SQLModel types columns as the values that they hold.
@@ -44,10 +44,9 @@ def usage_by(dimensions: Sequence[UsageDimension], which: UsageFilter, *, sessio
 
 def _sums(groups: Sequence[ColumnElement[Any]], which: UsageFilter) -> Select[Any]:
     costs = col(_ENTRY.kind).in_(("settle", "correct"))
-    used = col(_CALL.input_tokens) + _CALL.output_tokens + _CALL.cache_read_tokens + _CALL.cache_write_tokens
     # An invocation ends once, however often it is corrected; what was released without tokens was no call.
     ended = col(_ENTRY.kind).in_(("settle", "release"))
-    was_call = ended & ((col(_ENTRY.kind) == "settle") | (used > 0))
+    was_call = ended & ((col(_ENTRY.kind) == "settle") | (TOKENS > 0))
 
     def tokens(count: object) -> ColumnElement[Any]:
         return func.coalesce(func.sum(case((ended, count), else_=0)), 0)
@@ -78,12 +77,11 @@ def _sums(groups: Sequence[ColumnElement[Any]], which: UsageFilter) -> Select[An
 
 
 def _row(dimensions: Sequence[UsageDimension], row: tuple[object, ...]) -> UsageRow:
-    names = ("calls", "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
     values = row[len(dimensions) :]
     return UsageRow(
         keys={dimension: _key(dimension, value) for dimension, value in zip(dimensions, row, strict=False)},
         usd=Decimal(str(values[-1])),
-        **{name: int(str(value)) for name, value in zip(names, values, strict=False)},
+        **{name: int(str(value)) for name, value in zip(COUNTS, values, strict=False)},
     )
 
 

@@ -45,7 +45,7 @@ def read_journal(payload: Payload) -> Journal:
     cut = sum((row.completed_at - row.started_at).total_seconds() for row in rows if _is_cut(row) and row.completed_at)
     used = Used(
         turns=sum(row.status in _ANSWERED for row in rows),
-        tokens=sum(map(_tokens_of, rows)),
+        tokens=sum(row.tokens for row in rows),
         money_usd=sum((row.cost_usd for row in rows), start=Used().money_usd),
         seconds=sum(turn.seconds for turn in turns) + cut,
     )
@@ -72,10 +72,6 @@ def _turn_of(payload: Payload, row: AgentInvocation) -> Turn:
         raise InputMismatch("transcript", failure.detail) from None
     except (IndexError, ValidationError):
         raise InputMismatch("transcript", f"that of attempt {row.attempt} cannot be read") from None
-
-
-def _tokens_of(row: AgentInvocation) -> int:
-    return row.input_tokens + row.output_tokens + row.cache_read_tokens + row.cache_write_tokens
 
 
 def _is_cut(row: AgentInvocation) -> bool:

@@ -2,14 +2,14 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from maos.audit import AuditEvent
-from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit, passed_thresholds
+from maos.budgets import passed_thresholds
 from sql import audit, budget_limits
-from sql.budget_standings import find_standing
+from sql.budget_standings import Standing, find_standing
 from sql.budget_tables import Budget
 from sql.budgets import counter_of
 from sql.session import org_session, system_session
@@ -34,34 +34,30 @@ def note_thresholds() -> list[str]:
 
     Read from what is settled, apart from the calls: a call waits for no notice, and one that was missed is due still.
     """
-    with system_session() as session:
-        watched = budget_limits.watched_budgets(session=session)
     now = datetime.now(UTC)
-    due = [
-        notice
-        for budget, zone in watched
-        for start in sorted({counter_of(budget, at, ZoneInfo(zone)).period_start for at in (now - _LATE, now)})
-        for notice in _due(budget, start)
-    ]
+    with system_session() as session:
+        standings = [
+            (budget, standing)
+            for budget, zone in budget_limits.watched_budgets(session=session)
+            for start in sorted({counter_of(budget, at, ZoneInfo(zone)).period_start for at in (now - _LATE, now)})
+            if (standing := find_standing(budget.id, start, session=session))
+        ]
+    due = [notice for budget, standing in standings for notice in _due(budget, standing)]
     for notice in due:
         _give(notice)
     return [notice.words for notice in due]
 
 
-def _due(budget: Budget, start: date) -> list[BudgetNotice]:
+def _due(budget: Budget, standing: Standing) -> list[BudgetNotice]:
+    passed = passed_thresholds(budget.thresholds, limit=standing.limit, spent=standing.spent)
+    if not passed:
+        return []
     with org_session(budget.org_id) as session:
-        standing = find_standing(budget.id, start, session=session)
-        if standing is None:
-            return []
-        passed = passed_thresholds(budget.thresholds, limit=standing.limit, spent=standing.spent)
-        before = budget_limits.claim_notice(budget.id, start, max(passed), session=session) if passed else None
+        before = budget_limits.claim_notice(budget.id, standing.period_start, max(passed), session=session)
         if before is None:
             return []
-        unit = BudgetUnit(budget.unit)
-        key = BudgetKey(
-            scope=BudgetScope(budget.scope), owner=budget.scope_id, unit=unit, period=BudgetPeriod(budget.period)
-        )
-        taken = f"{unit.in_words(standing.spent)} of {unit.in_words(standing.limit)} are spent"
+        key = budget_limits.key_of(budget)
+        taken = f"{key.unit.in_words(standing.spent)} of {key.unit.in_words(standing.limit)} are spent"
         notices = [
             BudgetNotice(budget.org_id, budget.id, percent, f"{key.in_words}: {percent} % reached, {taken}")
             for percent in passed

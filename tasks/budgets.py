@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit, day_begins, period_end
 from maos.errors import BadInput
 from maos.roles import Permission
@@ -67,7 +67,7 @@ def set_budget(
         view = _view(row, now, session=session)
         told = f", notices at {', '.join(f'{each} %' for each in view.thresholds)}" if view.thresholds else ""
         summary = f"{key.in_words}: {key.unit.in_words(limit)}{told}"
-        audit.append_audit(_event("budget.set", person, summary), org_id=org_id, session=session)
+        audit.append_audit(act_of(person, "budget.set", summary), org_id=org_id, session=session)
     return view
 
 
@@ -88,7 +88,7 @@ def top_up(key: BudgetKey, amount: Decimal, *, person: str, org_id: UUID) -> Bud
         _check_key(key, limit, org_id, session=session)
         view = _view(row, now, session=session)
         summary = f"{key.in_words}: raised by {key.unit.in_words(amount)} to {key.unit.in_words(limit)}"
-        audit.append_audit(_event("budget.topped_up", person, summary), org_id=org_id, session=session)
+        audit.append_audit(act_of(person, "budget.topped_up", summary), org_id=org_id, session=session)
     return view
 
 
@@ -101,7 +101,7 @@ def set_zone(zone: ZoneInfo, *, person: str, org_id: UUID) -> None:
     with system_session() as session:
         check_permission(person, Permission.SET_BUDGETS, org_id=org_id, session=session)
         budget_limits.set_zone(org_id, zone, session=session)
-        event = _event("organization.timezone_set", person, f"days and months begin by {zone.key}")
+        event = act_of(person, "organization.timezone_set", f"days and months begin by {zone.key}")
         audit.append_audit(event, org_id=org_id, session=session)
 
 
@@ -116,13 +116,13 @@ def budgets_of(org_id: UUID, run_id: UUID | None = None) -> list[BudgetView]:
 def _view(row: Budget, now: datetime, *, session: Session) -> BudgetView:
     session.flush()
     zone = budget_limits.zone_of(row.org_id, session=session)
-    start, period = counter_of(row, now, zone).period_start, BudgetPeriod(row.period)
+    start, key = counter_of(row, now, zone).period_start, budget_limits.key_of(row)
     standing = find_standing(row.id, start, session=session)
     return BudgetView(
-        key=BudgetKey(scope=BudgetScope(row.scope), owner=row.scope_id, unit=BudgetUnit(row.unit), period=period),
+        key=key,
         thresholds=tuple(row.thresholds),
-        begins=None if period is BudgetPeriod.TOTAL else day_begins(start, zone),
-        ends=period_end(period, start, zone),
+        begins=None if key.period is BudgetPeriod.TOTAL else day_begins(start, zone),
+        ends=period_end(key.period, start, zone),
         limit=standing.limit if standing else row.limit_amount,
         spent=standing.spent if standing else _NOTHING,
         reserved=standing.reserved if standing else _NOTHING,
@@ -152,7 +152,3 @@ def _check_team(name: str, org_id: UUID) -> None:
     if name not in teams:
         allowed = ", ".join(sorted(teams)) or "none: the organisation's policy names no teams"
         raise BadInput("name", name, allowed)
-
-
-def _event(event: str, person: str, summary: str) -> AuditEvent:
-    return AuditEvent(event=event, actor=person, run_id=None, was_automatic=False, summary=summary)

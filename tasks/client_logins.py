@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from uuid import UUID
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.organizations import OPERATOR
 from sql import audit, client_logins
 from sql.session import owner_session
@@ -25,7 +25,7 @@ def make_login(org_id: UUID) -> Login:
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
     with owner_session(org_id, actor=OPERATOR) as session:
         name = client_logins.put_login(org_id, password, session=session)
-        event = _event("client_login.made", f"login {name} made, or given another password")
+        event = act_of(OPERATOR, "client_login.made", f"login {name} made, or given another password")
         audit.append_audit(event, org_id=org_id, session=session)
     return Login(name, password)
 
@@ -35,9 +35,7 @@ def drop_login(org_id: UUID) -> str | None:
     with owner_session(org_id, actor=OPERATOR) as session:
         name = client_logins.drop_login(org_id, session=session)
         if name:
-            audit.append_audit(_event("client_login.dropped", f"login {name} dropped"), org_id=org_id, session=session)
+            audit.append_audit(
+                act_of(OPERATOR, "client_login.dropped", f"login {name} dropped"), org_id=org_id, session=session
+            )
     return name
-
-
-def _event(event: str, summary: str) -> AuditEvent:
-    return AuditEvent(event=event, actor=OPERATOR, run_id=None, was_automatic=False, summary=summary)

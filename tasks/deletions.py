@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.errors import BadInput
 from maos.exports import Manifest
 from maos.roles import Permission
@@ -42,9 +42,7 @@ def request_deletion(org_id: UUID, *, by: str, exports: Path | None = None) -> R
         org = _closed(org_id, by, session)
         folder = (exports or load_settings().export_store).absolute() / f"{org.slug}-{request_id}"
         summary = f"deletion {request_id} of {org.slug} requested by {by} (identity unverified); exported to {folder}"
-        event = AuditEvent(
-            event="organization.deletion_requested", actor=by, run_id=None, was_automatic=False, summary=summary
-        )
+        event = act_of(by, "organization.deletion_requested", summary)
         # Before the export, which is to hold it.
         audit.append_audit(event, org_id=org_id, session=session)
         session.flush()

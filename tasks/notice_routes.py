@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.errors import BadInput
 from maos.mail_addresses import MailAddress
 from maos.notices import Channel, Route
@@ -35,7 +35,7 @@ def add_route(route: Route, *, person: str | None, org_id: UUID) -> UUID:
         if added is None:
             raise BadInput("route", route.channel.value, "one that is not there yet; look at: maos notices route list")
         words = f"{person or route.role} is told by {route.channel}, from risk {route.minimum_risk} on"
-        audit.append_audit(_event("notice_route.added", words), org_id=org_id, session=session)
+        audit.append_audit(act_of(OPERATOR, "notice_route.added", words), org_id=org_id, session=session)
     return added
 
 
@@ -49,7 +49,9 @@ def remove_route(route_id: UUID) -> None:
         org_id = notice_routes.remove_route(route_id, session=session)
         if org_id is None:
             raise BadInput("route", str(route_id), "the id of a route that exists; look at: maos notices route list")
-        audit.append_audit(_event("notice_route.removed", f"route {route_id} removed"), org_id=org_id, session=session)
+        audit.append_audit(
+            act_of(OPERATOR, "notice_route.removed", f"route {route_id} removed"), org_id=org_id, session=session
+        )
 
 
 def _check_target(route: Route) -> None:
@@ -63,7 +65,3 @@ def _check_target(route: Route) -> None:
         _ADDRESS.validate_python(target) if target is not None else None
     except ValidationError:
         raise BadInput("target", target or "", "an email address") from None
-
-
-def _event(event: str, words: str) -> AuditEvent:
-    return AuditEvent(event=event, actor=OPERATOR, run_id=None, was_automatic=False, summary=words)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
+from maos.audit import AuditEvent, act_of
 from maos.errors import BadInput
 from maos.organizations import OPERATOR, OrganizationStatus, checked_name, checked_slug, may_resume
 from maos.roles import Permission, Role
@@ -92,4 +92,4 @@ def _locked(org_id: UUID, by: str, session: Session) -> Organization:
 
 def _event(event: str, by: str, summary: str) -> AuditEvent:
     words = summary if by == OPERATOR else f"{summary} (identity unverified)"
-    return AuditEvent(event=event, actor=by, run_id=None, was_automatic=False, summary=words)
+    return act_of(by, event, words)

@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import TypeAdapter, ValidationError
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.errors import BadInput
 from maos.organizations import checked_name
 from maos.requests import EmailAddress
@@ -103,10 +103,9 @@ def grant(email: str, role: Role, *, org_id: UUID, by: str) -> bool:
     with system_session(actor=by) as session:
         _check_may_grant(by, role, org_id=org_id, session=session)
         person, _ = _member(email, org_id=org_id, session=session)
-        user_id = organizations.ensure_person(person, person, session=session)
-        if not organizations.grant_role(user_id, role, org_id=org_id, session=session):
+        if not organizations.grant_role(person.id, role, org_id=org_id, session=session):
             return False
-        _note("role.granted", by, f"{person} made {role.value} by {by}", org_id=org_id, session=session)
+        _note("role.granted", by, f"{person.email} made {role.value} by {by}", org_id=org_id, session=session)
     return True
 
 
@@ -121,15 +120,14 @@ def revoke(email: str, role: Role | None, *, org_id: UUID, by: str) -> tuple[Rol
         person, roles = _member(email, org_id=org_id, session=session)
         taken = tuple(each for each in Role if each in roles and role in {None, each})
         if not taken:
-            raise BadInput("--role", role.value if role else "", f"one of {_listed(roles)}, which {person} has")
+            raise BadInput("--role", role.value if role else "", f"one of {_listed(roles)}, which {person.email} has")
         for each in taken:
             _check_may_grant(by, each, org_id=org_id, session=session)
-        if Role.OWNER in taken and _owners(org_id, session=session) == {person}:
-            raise BadInput("email", person, "anybody but the last owner; make another person owner first")
-        user_id = organizations.ensure_person(person, person, session=session)
+        if Role.OWNER in taken and _owners(org_id, session=session) == {person.email}:
+            raise BadInput("email", person.email, "anybody but the last owner; make another person owner first")
         for each in taken:
-            organizations.revoke_role(user_id, each, org_id=org_id, session=session)
-        words = f"{person} is no longer {_listed(set(taken), 'and')}, by {by}"
+            organizations.revoke_role(person.id, each, org_id=org_id, session=session)
+        words = f"{person.email} is no longer {_listed(set(taken), 'and')}, by {by}"
         _note("role.revoked", by, words, org_id=org_id, session=session)
     return taken
 
@@ -143,11 +141,12 @@ def _check_may_grant(by: str, role: Role | None, *, org_id: UUID, session: Sessi
         raise BadInput("--role", role.value, f"{_listed(set(grantable(roles)))}, which may do no more than {by}")
 
 
-def _member(email: str, *, org_id: UUID, session: Session) -> tuple[str, frozenset[str]]:
-    person = checked_person(email)
-    roles = _roles(person, org_id=org_id, session=session)
-    if not roles:
-        raise BadInput("email", person, "a member of the organisation; new ones: maos users add")
+def _member(email: str, *, org_id: UUID, session: Session) -> tuple[User, frozenset[str]]:
+    address = checked_person(email)
+    person = organizations.find_member(address, session=session)
+    roles = organizations.roles_of(person.id, org_id=org_id, session=session) if person else frozenset()
+    if person is None or not roles:
+        raise BadInput("email", address, "a member of the organisation; new ones: maos users add")
     return person, roles
 
 
@@ -162,9 +161,7 @@ def _roles(person: str, *, org_id: UUID, session: Session) -> frozenset[str]:
 
 
 def _note(event: str, by: str, summary: str, *, org_id: UUID, session: Session) -> None:
-    words = f"{summary} (identity unverified)"
-    entry = AuditEvent(event=event, actor=by, run_id=None, was_automatic=False, summary=words)
-    audit.append_audit(entry, org_id=org_id, session=session)
+    audit.append_audit(act_of(by, event, f"{summary} (identity unverified)"), org_id=org_id, session=session)
 
 
 def _listed(roles: set[Role] | frozenset[Role] | frozenset[str], last: str = "or") -> str:

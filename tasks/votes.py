@@ -48,14 +48,14 @@ def cast(
     """
     locked = approvals.lock_approvals(seen.keys(), session=session)
     now = approvals.database_time(session=session)
-    given = votes.votes_on(seen.keys(), session=session)
+    given, reviewer = votes.votes_on(seen.keys(), session=session), identity.reviewer
     answers: dict[UUID, Approval | DecisionRefused] = {}
     ballots = []
     for name, digest in seen.items():
         asked = request.model_copy(update={"seen": digest})
         try:
             approval = existing(name, locked.get(name))
-            refuse(name, refusal_of(approval, asked, identity.reviewer, votes=given[name], now=now))
+            refuse(name, refusal_of(approval, asked, reviewer, votes=given[name], now=now))
             refuse(name, _too_many_rounds(approval, asked, session=session))
             ballots.append(_ballot(approval, asked, identity, given[name], changed, session=session))
         except DecisionRefused as refused:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy.event import listen
 
 from maos.audit import AuditEvent
 from maos.statuses import RunStatus
@@ -128,6 +129,26 @@ def test_a_chain_is_verified_while_others_write(org_id: UUID) -> None:
 
     assert [fault for _, fault in seen] == [None] * 5
     assert _verify(org_id) == (60, None)
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4])
+def test_a_chain_that_begins_while_it_is_verified_holds(org_id: UUID, after: int) -> None:
+    run_id = add_run(org_id)
+    begun = []
+
+    def begin(*_: object) -> None:
+        begun.append(None)
+        if len(begun) == after:
+            with ThreadPoolExecutor(1) as other:
+                other.submit(_append, org_id, run_id, 1).result()
+
+    with system_session() as session:
+        connection = session.connection()
+        listen(connection, "after_cursor_execute", begin)
+        _, fault = verify_chain(org_id, session=session)
+
+    assert fault is None
+    assert _verify(org_id)[1] is None
 
 
 def test_an_attempt_whose_process_died_has_its_row(database: str, org_id: UUID) -> None:

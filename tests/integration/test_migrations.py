@@ -50,15 +50,21 @@ def test_the_table_classes_state_the_columns_of_the_database(database: str) -> N
     assert [difference for difference in differences if difference[0] not in _IN_SQL_FILES] == []
 
 
+def _database_at(revision: str, name: str, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a database as it was at an earlier revision; return its address."""
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    address, to_revision = cluster.url(name), command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, revision))
+        upgrade(address)
+    return address
+
+
 def test_entries_from_before_there_were_corrections_stay_as_they_are(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE maos_before_corrections")
-    address, to_revision = cluster.url("maos_before_corrections"), command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0002"))
-        upgrade(address)
+    address = _database_at("0002", "maos_before_corrections", cluster, monkeypatch)
     with psycopg.connect(address) as connection:
         # The run and the call that they belong to are of no interest here.
         connection.execute("SET session_replication_role = replica")
@@ -82,12 +88,7 @@ def test_entries_from_before_there_were_corrections_stay_as_they_are(
 def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE maos_before_rules")
-    address, to_revision = cluster.url("maos_before_rules"), command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0003"))
-        upgrade(address)
+    address = _database_at("0003", "maos_before_rules", cluster, monkeypatch)
     link = AuditLink(
         event="run.opened",
         actor="author@demo.example",
@@ -117,12 +118,7 @@ def test_an_audit_chain_from_before_rows_could_belong_to_no_run_still_holds(
 def test_what_was_reserved_before_there_were_shares_is_still_settled(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("CREATE DATABASE maos_before_shares")
-    address, to_revision = cluster.url("maos_before_shares"), command.upgrade
-    with monkeypatch.context() as patched:
-        patched.setattr(command, "upgrade", lambda config, _: to_revision(config, "0006"))
-        upgrade(address)
+    address = _database_at("0006", "maos_before_shares", cluster, monkeypatch)
     ids = {name: uuid4() for name in ("org", "run", "call", "budget")}
     with psycopg.connect(address) as connection:
         # The run and the call themselves are of no interest here.

@@ -1,7 +1,7 @@
 """Budgets of a hierarchy, by money, tokens and calls, in periods, in shares.
 
 Revision ID: 0017
-Revises: 0015
+Revises: 0016
 """
 
 from pathlib import Path
