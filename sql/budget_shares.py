@@ -1,8 +1,9 @@
 """What is left in a period of a budget, in shares: concurrent callers take from different ones, and pass no limit.
 
-What is left over all shares is the limit less what is reserved and spent. A call takes from one share that nobody has
-locked and that holds enough; where there is none, all shares are locked and what they hold is counted, so that a call
-is refused only when it does not fit into what is left of the whole.
+What is left over all shares is the limit less what is reserved and spent. A call takes from one share that holds
+enough, and waits for one when all of these are locked. Where none holds enough, all shares are locked and what they
+hold is counted, so that a call is refused only when it does not fit into what is left of the whole. A period has one
+share until two callers meet.
 """
 
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, delete, func, insert, update
+from sqlalchemy import ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert
 from sqlalchemy import select as columns
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, and_, col, select
@@ -22,6 +23,16 @@ _SHARES = 32
 # A period is divided only while each share holds so many calls of the present size: else most would be too small.
 _CALLS_IN_A_SHARE = 4
 _SMALLEST = Decimal("1e-8")
+
+
+# Built once: to build a statement takes longer than to execute it.
+_CHANGE_ONE = columns(
+    func.change_budget_share(
+        bindparam("budget", type_=Uuid),
+        bindparam("period", type_=Date),
+        *(bindparam(name, type_=Numeric) for name in ("left", "reserved", "spent")),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -41,37 +52,33 @@ class Totals:
     reserved: Decimal = Decimal(0)
     spent: Decimal = Decimal(0)
 
-    def changed(self, *, left: Decimal, reserved: Decimal = Decimal(0), spent: Decimal = Decimal(0)) -> "Totals":
-        """Return them with these amounts added."""
-        return Totals(self.left + left, self.reserved + reserved, self.spent + spent)
+    def __add__(self, other: "Totals") -> "Totals":
+        return Totals(self.left + other.left, self.reserved + other.reserved, self.spent + other.spent)
 
 
 def take(counter: Counter, amount: Decimal, *, session: Session) -> Decimal | None:
     """Set an amount aside; return None, or what is left where that is less."""
-    enough = col(BudgetShare.left_amount) >= amount
-    if _change_one(counter, enough, session=session, left=-amount, reserved=amount):
+    if _change_one(counter, Totals(left=-amount, reserved=amount), session=session):
         return None
     totals = lock(counter, session=session)
     if amount > totals.left:
         return totals.left
-    _write(counter, totals.changed(left=-amount, reserved=amount), size=amount, session=session)
+    _write(counter, totals + Totals(left=-amount, reserved=amount), size=amount, session=session)
     return None
 
 
 def settle(counter: Counter, *, reserved: Decimal, used: Decimal, session: Session) -> None:
     """Turn what was set aside into what was used."""
-    change = {"left": reserved - used, "reserved": -reserved, "spent": used}
+    change = Totals(left=reserved - used, reserved=-reserved, spent=used)
     # What costs more than was set aside may not be in one share.
-    if used <= reserved and _change_one(counter, session=session, **change):
+    if used <= reserved and _change_one(counter, change, session=session):
         return
-    totals = lock(counter, session=session)
-    _write(counter, totals.changed(**change), size=reserved, session=session)
+    _write(counter, lock(counter, session=session) + change, size=reserved, session=session)
 
 
 def spend(counter: Counter, amount: Decimal, *, session: Session) -> None:
     """Add what was found to have been spent, past the limit if need be; a negative amount is given back."""
-    totals = lock(counter, session=session)
-    _write(counter, totals.changed(left=-amount, spent=amount), session=session)
+    _write(counter, lock(counter, session=session) + Totals(left=-amount, spent=amount), session=session)
 
 
 def set_limit(counter: Counter, limit: Decimal, *, session: Session) -> None:
@@ -81,7 +88,7 @@ def set_limit(counter: Counter, limit: Decimal, *, session: Session) -> None:
     more = limit - period.limit_amount
     period.limit_amount = limit
     session.add(period)
-    _write(counter, totals.changed(left=more), session=session)
+    _write(counter, totals + Totals(left=more), session=session)
 
 
 def raise_limit(counter: Counter, amount: Decimal, *, session: Session) -> Decimal:
@@ -99,14 +106,18 @@ def has_begun(counter: Counter, *, session: Session) -> bool:
 
 def lock(counter: Counter, *, session: Session) -> Totals:
     """Lock a period, which begins if it has not yet, and return what its shares come to."""
-    locked = select(BudgetPeriodRow.budget_id).where(_is_period(counter)).with_for_update(key_share=True)
-    if session.exec(locked).first() is None:
-        _begin(counter, session=session)
-        session.exec(locked).one()
+    _lock_period(counter, session=session)
     # A statement of its own, so that it sees shares that others have made before the lock was free.
     parts = columns(col(BudgetShare.left_amount), col(BudgetShare.reserved_amount), col(BudgetShare.spent_amount))
     ordered = parts.where(_is_counter(counter)).order_by(col(BudgetShare.share)).with_for_update()
     return _sum([Totals(*part) for part in session.execute(ordered)])
+
+
+def _lock_period(counter: Counter, *, session: Session) -> None:
+    locked = select(BudgetPeriodRow.budget_id).where(_is_period(counter)).with_for_update(key_share=True)
+    if session.exec(locked).first() is None:
+        _begin(counter, session=session)
+        session.exec(locked).one()
 
 
 def _begin(counter: Counter, *, session: Session) -> None:
@@ -124,32 +135,15 @@ def _begin(counter: Counter, *, session: Session) -> None:
         _insert(counter, [Totals(left=amount)], session=session)
 
 
-def _change_one(counter: Counter, *conditions: ColumnElement[bool], session: Session, **change: Decimal) -> bool:
-    """Change one share that nobody has locked and that meets the conditions; return False where there is none."""
-    changed = session.execute(
-        update(BudgetShare)
-        .where(_is_counter(counter), col(BudgetShare.share) == _any_free(counter, *conditions), *conditions)
-        .values(
-            left_amount=BudgetShare.left_amount + change["left"],
-            reserved_amount=BudgetShare.reserved_amount + change["reserved"],
-            spent_amount=BudgetShare.spent_amount + change.get("spent", Decimal(0)),
-        )
-        .returning(col(BudgetShare.share))
-        .execution_options(synchronize_session=False)
-    )
-    return changed.first() is not None
-
-
-def _any_free(counter: Counter, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    return (
-        select(BudgetShare.share)
-        .where(_is_counter(counter), *conditions)
-        # In any order: else all would try the same one first.
-        .order_by(func.random())
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
+def _change_one(counter: Counter, change: Totals, *, session: Session) -> bool:
+    """Change one share that holds enough; return False, with the period locked, where there is none."""
+    amounts = {"left": change.left, "reserved": change.reserved, "spent": change.spent}
+    one = {"budget": counter.budget_id, "period": counter.period_start, **amounts}
+    if session.execute(_CHANGE_ONE, one).scalar_one():
+        return True
+    _lock_period(counter, session=session)
+    # Whoever had the period before may have divided it.
+    return bool(session.execute(_CHANGE_ONE, one).scalar_one())
 
 
 def _write(counter: Counter, totals: Totals, *, size: Decimal | None = None, session: Session) -> None:

@@ -1,14 +1,16 @@
 """Amounts set aside before a call and settled after it, in every budget it falls under; entries are append-only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, case, func, or_
-from sqlmodel import Session, and_, col, select
+from sqlalchemy import Row, bindparam, case, func, insert, or_
+from sqlalchemy import select as select_columns
+from sqlmodel import Session, SQLModel, and_, col, select
 
 from maos.budgets import EVER, Amounts, BudgetPeriod, BudgetScope, BudgetUnit, Hold, period_start
 from maos.corrections import PastCall
@@ -16,7 +18,26 @@ from maos.errors import BudgetExceeded
 from sql import budget_shares
 from sql.budget_shares import Counter
 from sql.budget_tables import Budget
-from sql.tables import AgentInvocation, Organization, UsageEntry
+from sql.tables import AgentInvocation, Organization, UsageEntry, utc_now
+
+_BUDGETS, _ORGANIZATIONS, _ENTRIES = (
+    SQLModel.metadata.tables[str(each.__tablename__)] for each in (Budget, Organization, UsageEntry)
+)
+_ADD_ENTRY = insert(_ENTRIES)
+# Built once, as these are executed with every call: to build a statement takes longer than to execute it.
+_HOLDS = select_columns(_ENTRIES.c.holds).where(
+    _ENTRIES.c.invocation_id == bindparam("invocation_id"), _ENTRIES.c.kind == "reserve"
+)
+_LIMITS = (
+    select_columns(_BUDGETS.c.id, _BUDGETS.c.scope, _BUDGETS.c.unit, _BUDGETS.c.period, _ORGANIZATIONS.c.timezone)
+    .join(_ORGANIZATIONS, _ORGANIZATIONS.c.id == _BUDGETS.c.org_id)
+    .where(
+        _BUDGETS.c.org_id == bindparam("org_id"),
+        or_(*(and_(_BUDGETS.c.scope == scope, _BUDGETS.c.scope_id == bindparam(scope.value)) for scope in BudgetScope)),
+    )
+    # Always in one order: two callers who lock the same rows must not wait for each other in a circle.
+    .order_by(_BUDGETS.c.id)
+)
 
 
 @dataclass(frozen=True)
@@ -59,51 +80,33 @@ def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tok
     if not invocation.token_cost_estimate:
         return
     most = Amounts(usd=invocation.token_cost_estimate, tokens=ceiling_tokens, calls=1)
-    holds = [
-        _hold(budget, counter, most, invocation, session=session)
-        for budget, counter in _budgets_over(invocation, team, session=session)
-    ]
+    holds = [_take(limit, most, invocation, session=session) for limit in _limits(invocation, team, session=session)]
     _add_entry("reserve", invocation.token_cost_estimate, invocation, holds=holds, session=session)
 
 
-def _hold(budget: Budget, counter: Counter, most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
-    unit = BudgetUnit(budget.unit)
+def _take(limit: Row[Any], most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
+    unit = BudgetUnit(limit.unit)
     amount = most.of(unit)
-    hold = Hold(budget=str(budget.id), unit=unit, period=counter.period_start, amount=amount)
-    left = budget_shares.take(counter, amount, session=session)
+    start = period_start(BudgetPeriod(limit.period), invocation.started_at, ZoneInfo(limit.timezone))
+    hold = Hold(budget=str(limit.id), unit=unit, period=start, amount=amount)
+    left = budget_shares.take(Counter(limit.id, start, invocation.org_id), amount, session=session)
     if left is not None:
         words = (unit.in_words(amount), unit.in_words(left), hold.model_dump_json())
-        raise BudgetExceeded(invocation.step_id, budget.scope, *words)
+        raise BudgetExceeded(invocation.step_id, limit.scope, *words)
     return hold
 
 
-def _budgets_over(
-    invocation: AgentInvocation, team: str | None, *, session: Session
-) -> Iterator[tuple[Budget, Counter]]:
-    """Yield the budgets that a call falls under, with their period at the time it begins.
-
-    Always in one order: two callers who lock the same rows must not wait for each other in a circle.
-    """
-    statement = (
-        select(Budget, Organization.timezone)
-        .join(Organization, col(Organization.id) == Budget.org_id)
-        .where(Budget.org_id == invocation.org_id, _falls_under(invocation, team))
-        .order_by(col(Budget.id))
-    )
-    for budget, zone in session.exec(statement).all():
-        yield budget, counter_of(budget, invocation.started_at, ZoneInfo(zone))
-
-
-def _falls_under(invocation: AgentInvocation, team: str | None) -> ColumnElement[bool]:
+# Any: columns of several types.
+def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) -> Sequence[Row[Any]]:
+    """Return the budgets that a call falls under."""
     owners = {
-        BudgetScope.ORG: str(invocation.org_id),
-        BudgetScope.TEAM: team,
-        BudgetScope.AGENT: invocation.agent_name,
-        BudgetScope.RUN: str(invocation.run_id),
+        "org": str(invocation.org_id),
+        "team": team,
+        "agent": invocation.agent_name,
+        "run": str(invocation.run_id),
     }
-    return or_(
-        *(and_(col(Budget.scope) == scope, col(Budget.scope_id) == owner) for scope, owner in owners.items() if owner)
-    )
+    session.flush()
+    return session.execute(_LIMITS, {"org_id": invocation.org_id, **owners}).all()
 
 
 def counter_of(budget: Budget, at: datetime, zone: ZoneInfo) -> Counter:
@@ -166,8 +169,8 @@ def cost_of_run(run_id: UUID, *, session: Session) -> Decimal:
 
 def _holds_of(invocation_id: UUID, *, session: Session) -> list[Hold]:
     """Return what an invocation has set aside, in the order in which it was."""
-    statement = select(UsageEntry.holds).where(UsageEntry.invocation_id == invocation_id, UsageEntry.kind == "reserve")
-    return [Hold.model_validate(hold) for hold in session.exec(statement).first() or ()]
+    found = session.execute(_HOLDS, {"invocation_id": invocation_id}).scalar()
+    return [Hold.model_validate(hold) for hold in found or ()]
 
 
 def _counter_of_hold(hold: Hold, org_id: UUID) -> Counter:
@@ -182,13 +185,18 @@ def _add_entry(
     holds: Sequence[Hold] = (),
     session: Session,
 ) -> None:
-    session.add(
-        UsageEntry(
-            org_id=invocation.org_id,
-            run_id=invocation.run_id,
-            invocation_id=invocation.id,
-            kind=kind,
-            amount_usd=amount,
-            holds=[hold.model_dump(mode="json") for hold in holds] or None,
-        )
+    # What the entry is about comes first.
+    session.flush()
+    session.execute(
+        _ADD_ENTRY,
+        {
+            "id": uuid4(),
+            "org_id": invocation.org_id,
+            "run_id": invocation.run_id,
+            "invocation_id": invocation.id,
+            "kind": kind,
+            "amount_usd": amount,
+            "holds": [hold.model_dump(mode="json") for hold in holds] or None,
+            "recorded_at": utc_now(),
+        },
     )

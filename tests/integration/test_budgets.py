@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -21,7 +22,7 @@ from sql.tables import AgentInvocation
 from tasks.abandonment import abandon_running
 from tasks.ledger import find_run
 from tests.budgets import Standing, add_budget, begin, end, standing
-from tests.gates import rows
+from tests.gates import rows, wait_for
 from tests.rows import add_run, invocation
 
 
@@ -135,14 +136,52 @@ def begin_at(org_id: UUID, run_id: UUID, at: datetime, step: str) -> AgentInvoca
     return row
 
 
-def test_a_budget_in_shares_is_used_to_its_last_cent(org_id: UUID) -> None:
+@contextmanager
+def _locked(database: str, budget: UUID, shares: str) -> Iterator[None]:
+    with psycopg.connect(database) as connection:
+        locked = f"SELECT FROM budget_shares WHERE budget_id = '{budget}' AND share {shares} FOR UPDATE"
+        assert connection.execute(locked.encode()).rowcount
+        yield
+        connection.rollback()
+
+
+def _wait_for_one_that_waits(database: str) -> None:
+    waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with psycopg.connect(database, autocommit=True) as connection:
+        wait_for(lambda: connection.execute(waiting).fetchone())
+
+
+def _divide(database: str, org_id: UUID, budget: UUID) -> None:
+    """Have a call of no cost meet another one that changes the budget."""
+    run_id = add_run(org_id)
+    assert _call(org_id, run_id, "first", "0.01", "0")
+    with ThreadPoolExecutor(1) as pool:
+        with _locked(database, budget, "= 0"):
+            called = pool.submit(_call, org_id, run_id, "second", "0.01", "0")
+            _wait_for_one_that_waits(database)
+        assert called.result(timeout=60)
+    assert rows("SELECT shares > 1 FROM budget_standings") == [(True,)]
+
+
+def test_a_call_waits_for_one_share_only(database: str, org_id: UUID) -> None:
     budget = add_budget(org_id, "10")
+    _divide(database, org_id, budget)
+    with ThreadPoolExecutor(1) as pool, _locked(database, budget, "= 0"):
+        with _locked(database, budget, "> 0"):
+            called = pool.submit(_call, org_id, add_run(org_id), "a", "0.05", "0.02")
+            _wait_for_one_that_waits(database)
+        # The first share is still locked.
+        assert called.result(timeout=60)
+    assert standing(budget).spent == Decimal("0.02")
+
+
+def test_a_budget_in_shares_is_used_to_its_last_cent(database: str, org_id: UUID) -> None:
+    budget = add_budget(org_id, "10")
+    _divide(database, org_id, budget)
     run_id = add_run(org_id)
     assert _call(org_id, run_id, "first", "0.01", "0.01")
-    ((shares,),) = rows("SELECT shares FROM budget_standings")
 
     # No share holds that much: it is taken together from all of them.
-    assert shares > 1
     assert not _call(org_id, run_id, "too much", "9.99000001", "1")
     assert _call(org_id, run_id, "rest", "9.99", "9.99")
     assert standing(budget) == Standing(Decimal(10), Decimal(0), Decimal(10), Decimal(0))
