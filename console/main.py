@@ -33,6 +33,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
+    "billing": ("console.billing:billing", "Show, export, close and check what organisations owe, month by month."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "db": ("console.db:db", "Migrate the database and print its addresses."),
 }

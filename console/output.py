@@ -45,6 +45,13 @@ _NUMBERS = frozenset(
         "counted_usd",
         "now_usd",
         "difference",
+        "quantity",
+        "rate_usd",
+        "amount_usd",
+        "total_usd",
+        "entries",
+        "ours",
+        "vendors",
     }
 )
 

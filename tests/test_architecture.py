@@ -93,7 +93,7 @@ def test_nothing_is_caught_wholesale(path: Path) -> None:
 
 
 # Scheduled flows that keep the house: they have no request and no plan.
-HOUSEKEEPING = {"expire_approvals", "propose_exemptions", "reconcile_runs", "report_vigilance"}
+HOUSEKEEPING = {"close_billing_month", "expire_approvals", "propose_exemptions", "reconcile_runs", "report_vigilance"}
 
 
 def _entrypoints() -> list[Path]:

@@ -1,0 +1,178 @@
+-- Billing. What is owed is in `usage_entries`: which month bills an entry, and as what, is decided once, as it is added.
+
+CREATE TABLE billing_closings (
+    org_id uuid NOT NULL REFERENCES organizations (id),
+    month date NOT NULL CHECK (extract(day FROM month) = 1),
+    -- Counted for each organisation, without a gap.
+    number integer NOT NULL CHECK (number >= 1),
+    closed_at timestamptz NOT NULL CHECK (closed_at >= (month + interval '1 month') AT TIME ZONE 'UTC'),
+    PRIMARY KEY (org_id, month),
+    UNIQUE (org_id, number)
+);
+
+CREATE TABLE billing_statements (
+    org_id uuid NOT NULL REFERENCES organizations (id),
+    month date NOT NULL,
+    document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object'),
+    digest text NOT NULL CHECK (digest ~ '^[0-9a-f]{64}$'),
+    entries bigint NOT NULL CHECK (entries >= 1),
+    total_usd numeric(18, 8) NOT NULL,
+    PRIMARY KEY (org_id, month),
+    FOREIGN KEY (org_id, month) REFERENCES billing_closings (org_id, month)
+);
+
+-- What is billed are the entries `settle` and `correct`; the others say what was set aside.
+ALTER TABLE usage_entries
+    ADD COLUMN billing_month date CHECK (extract(day FROM billing_month) = 1),
+    -- The earlier month that it belongs to.
+    ADD COLUMN corrects_month date CHECK (extract(day FROM corrects_month) = 1),
+    -- The engine by the name that a client may read.
+    ADD COLUMN engine text CHECK (engine IN ('writer', 'researcher', 'illustrator', 'service')),
+    ADD COLUMN action text,
+    ADD COLUMN unit text CHECK (unit IN ('token', 'call', 'ceiling', 'correction')),
+    ADD COLUMN quantity bigint CHECK (quantity >= 0),
+    ADD CONSTRAINT usage_entries_corrected_month_is_earlier CHECK (corrects_month < billing_month);
+
+CREATE FUNCTION month_of(moment timestamptz) RETURNS date LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN date_trunc('month', moment AT TIME ZONE 'UTC')::date;
+
+-- What a call is counted in. One that is charged at its ceiling has no usage that is known.
+CREATE FUNCTION billing_unit(engine_type text, cost numeric, ceiling numeric, tokens bigint) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN cost = ceiling THEN 'ceiling' WHEN engine_type = 'gemini_image' OR tokens = 0 THEN 'call'
+        ELSE 'token' END;
+
+CREATE FUNCTION billing_engine(engine_type text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE engine_type WHEN 'claude_cli' THEN 'writer' WHEN 'deep_agent' THEN 'researcher'
+        WHEN 'gemini_image' THEN 'illustrator' ELSE 'service' END;
+
+-- Entries from before: nothing was closed yet, each is billed in its own month. The owner sees no row under FORCE.
+ALTER TABLE usage_entries NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE agent_invocations NO FORCE ROW LEVEL SECURITY;
+UPDATE usage_entries SET billing_month = month_of(recorded_at) WHERE kind IN ('settle', 'correct');
+UPDATE usage_entries c SET corrects_month = coalesce(e.billing_month, month_of(e.recorded_at))
+FROM usage_entries e
+WHERE c.kind = 'correct' AND e.kind IN ('settle', 'release') AND e.invocation_id = c.invocation_id
+  AND coalesce(e.billing_month, month_of(e.recorded_at)) < c.billing_month;
+UPDATE usage_entries u SET
+    engine = i.engine,
+    action = i.action,
+    unit = CASE WHEN u.corrects_month IS NULL THEN i.unit ELSE 'correction' END,
+    quantity = CASE WHEN u.corrects_month IS NOT NULL THEN 1 WHEN u.kind = 'correct' THEN 0
+        WHEN i.unit = 'token' THEN i.tokens ELSE 1 END
+FROM (
+    SELECT id, action, tokens, billing_engine(engine_type) AS engine,
+        billing_unit(engine_type, cost_usd, token_cost_estimate, tokens) AS unit
+    FROM agent_invocations,
+        LATERAL (SELECT input_tokens + output_tokens + cache_read_tokens + cache_write_tokens AS tokens) counted
+) i
+WHERE i.id = u.invocation_id AND u.kind IN ('settle', 'correct');
+ALTER TABLE usage_entries FORCE ROW LEVEL SECURITY;
+ALTER TABLE agent_invocations FORCE ROW LEVEL SECURITY;
+
+ALTER TABLE usage_entries
+    ADD CONSTRAINT usage_entries_what_is_owed_has_its_month
+        CHECK ((billing_month IS NOT NULL) = (kind IN ('settle', 'correct'))),
+    -- Not looked up for rows from before, which were filled in above.
+    ADD CONSTRAINT usage_entries_what_is_owed_says_what_for
+        CHECK (num_nonnulls(engine, action, unit, quantity) = CASE WHEN billing_month IS NULL THEN 0 ELSE 4 END)
+        NOT VALID;
+-- A month's entries in the order that they are exported in.
+CREATE INDEX usage_entries_billed ON usage_entries (org_id, billing_month, recorded_at, id)
+    WHERE billing_month IS NOT NULL;
+
+CREATE FUNCTION billing_lock(org uuid) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN hashtextextended('billing ' || org::text, 0);
+
+-- Whoever adds an entry shares the lock that closing takes alone: closing waits for entries that are being written,
+-- and an entry that comes later finds the month closed.
+CREATE FUNCTION bill_usage_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    call record;
+    call_unit text;
+    own_month date;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a usage entry is added in READ COMMITTED: else the closing of a month could be overlooked'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    PERFORM pg_advisory_xact_lock_shared(public.billing_lock(NEW.org_id));
+    SELECT engine_type, action, cost_usd, token_cost_estimate AS ceiling,
+        input_tokens + output_tokens + cache_read_tokens + cache_write_tokens AS tokens INTO call
+    FROM public.agent_invocations WHERE org_id = NEW.org_id AND id = NEW.invocation_id;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'usage entry violates foreign key: its organisation has no invocation %', NEW.invocation_id
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    own_month := public.month_of(NEW.recorded_at);
+    SELECT greatest(own_month, (max(month) + interval '1 month')::date) INTO NEW.billing_month
+    FROM public.billing_closings WHERE org_id = NEW.org_id;
+    IF NEW.kind = 'correct' THEN
+        -- A call that was released has no settled entry.
+        SELECT min(coalesce(billing_month, public.month_of(recorded_at))) INTO own_month
+        FROM public.usage_entries WHERE invocation_id = NEW.invocation_id AND kind IN ('settle', 'release');
+    END IF;
+    NEW.corrects_month := CASE WHEN own_month < NEW.billing_month THEN own_month END;
+    NEW.engine := public.billing_engine(call.engine_type);
+    NEW.action := call.action;
+    call_unit := public.billing_unit(call.engine_type, call.cost_usd, call.ceiling, call.tokens);
+    IF NEW.kind = 'settle' THEN
+        NEW.unit := call_unit;
+        NEW.quantity := CASE call_unit WHEN 'token' THEN call.tokens ELSE 1 END;
+    ELSIF NEW.corrects_month IS NULL THEN
+        -- Of the same month: it changes the price of what is counted already.
+        NEW.unit := call_unit;
+        NEW.quantity := 0;
+    ELSE
+        NEW.unit := 'correction';
+        NEW.quantity := 1;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER bill BEFORE INSERT ON usage_entries
+    FOR EACH ROW WHEN (NEW.kind IN ('settle', 'correct')) EXECUTE FUNCTION bill_usage_entry();
+
+-- Months are closed one after another, by the clock of the database.
+CREATE FUNCTION number_billing_closing() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a month is closed in READ COMMITTED: else an earlier closing could be overlooked'
+            USING ERRCODE = 'invalid_transaction_state';
+    END IF;
+    PERFORM pg_advisory_xact_lock(public.billing_lock(NEW.org_id));
+    SELECT max(month) AS month, max(number) AS number INTO last
+    FROM public.billing_closings WHERE org_id = NEW.org_id;
+    IF NEW.month <= last.month THEN
+        RAISE EXCEPTION 'month % is closed already, or a later one is', NEW.month USING ERRCODE = 'unique_violation';
+    END IF;
+    NEW.number := coalesce(last.number, 0) + 1;
+    NEW.closed_at := clock_timestamp();
+    RETURN NEW;
+END $$;
+CREATE TRIGGER number BEFORE INSERT ON billing_closings
+    FOR EACH ROW EXECUTE FUNCTION number_billing_closing();
+
+-- For every role, the owner too, whatever it was granted.
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are never changed or removed', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+END $$;
+
+DO $$
+DECLARE tenant_table text;
+BEGIN
+    FOREACH tenant_table IN ARRAY ARRAY['billing_closings', 'billing_statements'] LOOP
+        EXECUTE format('CREATE TRIGGER immutable BEFORE UPDATE OR DELETE OR TRUNCATE ON %I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', tenant_table);
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('CREATE POLICY tenant ON %I TO maos_app, maos_owner '
+                       'USING (org_id = (SELECT current_org())) WITH CHECK (org_id = (SELECT current_org()))', tenant_table);
+        EXECUTE format('CREATE POLICY housekeeping ON %I TO maos_system USING (true) WITH CHECK (true)', tenant_table);
+        -- The application reads which months are closed; only housekeeping closes.
+        EXECUTE format('GRANT SELECT ON %I TO maos_app', tenant_table);
+        EXECUTE format('GRANT SELECT, INSERT ON %I TO maos_system', tenant_table);
+    END LOOP;
+END $$;
