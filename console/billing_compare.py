@@ -43,8 +43,8 @@ def compare(
 ) -> None:
     """Compare a vendor's own usage export with the calls of all organisations; exit with 1 where they differ.
 
-    The exports of the vendors' consoles are known by their columns. Another is described with --column: date, model, and
-    any of input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, list_cost_usd; a thing that stands in
+    The exports of the vendors' consoles are known by their columns. Another is described with --column: date, model,
+    and any of input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, list_cost_usd; what stands in
     several columns is given several times.
 
     \b

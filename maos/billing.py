@@ -1,7 +1,7 @@
 """What an organisation owes for a month: line items, corrections of earlier months, and totals that lose no digit.
 
-Amounts are sums of entries, with eight decimals, never rounded. Only two figures are: a rate, which is an amount divided
-by its quantity, to eight decimals, half to even; and the payable total of the page, to the cent, half up.
+Amounts are sums of entries, with eight decimals, never rounded. Only two figures are: a rate, which is an amount
+divided by its quantity, to eight decimals, half to even; and the payable total, to the cent, half up.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What must return nothing: entries that do not agree with their invocation, statements that do not with the entries."""
+"""What must return nothing: entries that do not agree with their call, statements that do not with the entries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

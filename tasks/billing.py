@@ -92,7 +92,7 @@ def closed_statements(month: BillingMonth, org_id: UUID | None = None) -> list[S
 
 
 def check_billing(org_id: UUID | None = None) -> list[BillingFault]:
-    """Return what does not add up between calls, entries and statements: of one organisation, or of all; else nothing."""
+    """Return what does not add up between calls, entries and statements; nothing, where all is well."""
     with system_session() as session:
         wrong = [*billing_check.unreconciled(org_id=org_id, session=session)]
         wrong += billing_check.untrue_statements(org_id=org_id, session=session)
