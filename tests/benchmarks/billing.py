@@ -61,16 +61,15 @@ def _generate(address: str, given: dict[str, object]) -> None:
 def _cost_of_the_trigger(address: str, given: dict[str, object]) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         took = {}
-        for step, role in (("without", "replica"), ("with", "origin")):
+        for step, role in (("bare", "replica"), ("whole", "origin")):
             connection.execute("SET session_replication_role = replica")
             connection.execute(_CALLS.format(step=step).encode(), given | {"count": _AT_ONCE})
             connection.execute(f"SET session_replication_role = {role}".encode())
             started = time.perf_counter()
             connection.execute(_ENTRIES_OF_CALLS.format(step=step).encode())
             took[step] = 1_000_000 * (time.perf_counter() - started) / _AT_ONCE
-    print(
-        f"\nadding reserve and settle of a call: {took['without']:.0f} us without trigger and references, {took['with']:.0f} with"
-    )
+    print("\nadding reserve and settle of a call, in microseconds:")
+    print(f"  {took['bare']:.0f} without trigger and references, {took['whole']:.0f} with both")
 
 
 def _timed(what: str, work: Callable[[], T]) -> T:

@@ -409,7 +409,8 @@ _CALL = "UPDATE agent_invocations SET {}"
         (_SETTLED.format("action = 'other'"), "it is billed as something else"),
         (_SETTLED.format("quantity = 1"), "it is billed as something else"),
         (
-            "UPDATE usage_entries SET kind = 'release', billing_month = NULL WHERE kind = 'settle'",
+            "UPDATE usage_entries SET kind = 'release', billing_month = NULL, engine = NULL, action = NULL, "
+            "unit = NULL, quantity = NULL WHERE kind = 'settle'",
             "what was released is not its ceiling, or it has a cost",
         ),
         (
@@ -419,8 +420,8 @@ _CALL = "UPDATE agent_invocations SET {}"
         ),
         (
             "INSERT INTO usage_entries (org_id, run_id, invocation_id, kind, number, amount_usd, price_list, "
-            "recorded_at, billing_month) SELECT org_id, run_id, id, 'correct', 2, 1, 'x', now(), '2026-05-01' "
-            "FROM agent_invocations",
+            "recorded_at, billing_month, engine, action, unit, quantity) SELECT org_id, run_id, id, 'correct', 2, 1, "
+            "'x', now(), '2026-05-01', 'writer', 'act', 'token', 0 FROM agent_invocations",
             "its corrections are not one after another",
         ),
     ],

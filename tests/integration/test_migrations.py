@@ -136,8 +136,9 @@ def test_entries_from_before_there_was_billing_are_billed_in_their_own_month(
         ):
             connection.execute(
                 "INSERT INTO usage_entries (org_id, run_id, invocation_id, kind, number, amount_usd, price_list, "
-                "recorded_at) SELECT org_id, run_id, id, %(kind)s::text, %(number)s, coalesce(%(amount)s::numeric, cost_usd), "
-                "CASE %(kind)s::text WHEN 'correct' THEN 'x' END, %(day)s::timestamptz FROM agent_invocations",
+                "recorded_at) SELECT org_id, run_id, id, %(kind)s::text, %(number)s, "
+                "coalesce(%(amount)s::numeric, cost_usd), CASE %(kind)s::text WHEN 'correct' THEN 'x' END, "
+                "%(day)s::timestamptz FROM agent_invocations",
                 {"kind": kind, "number": number, "amount": amount, "day": day},
             )
 

@@ -49,24 +49,27 @@ CREATE FUNCTION billing_engine(engine_type text) RETURNS text LANGUAGE sql IMMUT
 -- Entries from before: nothing was closed yet, each is billed in its own month. The owner sees no row under FORCE.
 ALTER TABLE usage_entries NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE agent_invocations NO FORCE ROW LEVEL SECURITY;
-UPDATE usage_entries SET billing_month = month_of(recorded_at) WHERE kind IN ('settle', 'correct');
-UPDATE usage_entries c SET corrects_month = coalesce(e.billing_month, month_of(e.recorded_at))
-FROM usage_entries e
-WHERE c.kind = 'correct' AND e.kind IN ('settle', 'release') AND e.invocation_id = c.invocation_id
-  AND coalesce(e.billing_month, month_of(e.recorded_at)) < c.billing_month;
+-- At once: a row that is updated twice has its references looked up again.
 UPDATE usage_entries u SET
-    engine = i.engine,
-    action = i.action,
-    unit = CASE WHEN u.corrects_month IS NULL THEN i.unit ELSE 'correction' END,
-    quantity = CASE WHEN u.corrects_month IS NOT NULL THEN 1 WHEN u.kind = 'correct' THEN 0
-        WHEN i.unit = 'token' THEN i.tokens ELSE 1 END
+    billing_month = b.month,
+    corrects_month = CASE WHEN b.own_month < b.month THEN b.own_month END,
+    engine = billing_engine(b.engine_type),
+    action = b.action,
+    unit = CASE WHEN b.own_month < b.month THEN 'correction' ELSE b.unit END,
+    quantity = CASE WHEN b.own_month < b.month THEN 1 WHEN u.kind = 'correct' THEN 0 WHEN b.unit = 'token' THEN b.tokens
+        ELSE 1 END
 FROM (
-    SELECT id, action, tokens, billing_engine(engine_type) AS engine,
-        billing_unit(engine_type, cost_usd, token_cost_estimate, tokens) AS unit
-    FROM agent_invocations,
-        LATERAL (SELECT input_tokens + output_tokens + cache_read_tokens + cache_write_tokens AS tokens) counted
-) i
-WHERE i.id = u.invocation_id AND u.kind IN ('settle', 'correct');
+    SELECT e.id, month_of(e.recorded_at) AS month, month_of(ended.recorded_at) AS own_month, i.engine_type, i.action,
+        counted.tokens, billing_unit(i.engine_type, i.cost_usd, i.token_cost_estimate, counted.tokens) AS unit
+    FROM usage_entries e
+    LEFT JOIN usage_entries ended ON e.kind = 'correct' AND ended.kind IN ('settle', 'release')
+        AND ended.invocation_id = e.invocation_id
+    LEFT JOIN agent_invocations i ON i.id = e.invocation_id
+    CROSS JOIN LATERAL (
+        SELECT i.input_tokens + i.output_tokens + i.cache_read_tokens + i.cache_write_tokens AS tokens) counted
+    WHERE e.kind IN ('settle', 'correct')
+) b
+WHERE b.id = u.id;
 ALTER TABLE usage_entries FORCE ROW LEVEL SECURITY;
 ALTER TABLE agent_invocations FORCE ROW LEVEL SECURITY;
 
