@@ -13,6 +13,7 @@ from maos.billing import Statement
 from maos.billing_months import BillingMonth
 from maos.errors import BadInput
 from maos.statement_tables import lines_table
+from tasks.audit_export import write_whole
 from tasks.billing import Closings, check_billing, close_all, close_month, closed_statements, statement_of
 from tasks.billing_export import (
     ExportFormat,
@@ -20,7 +21,6 @@ from tasks.billing_export import (
     entries_table,
     statement_bytes,
     write_parquet,
-    write_text,
 )
 
 _LINES = ("corrects", "engine", "action", "quantity", "unit", "rate_usd", "amount_usd", "entries")
@@ -69,7 +69,7 @@ def statement(org: str, month: str, entries: bool, format_: str | None, out: Pat
         return
     chunks = entries_bytes(org_id, when, chosen) if entries else statement_bytes(found, chosen)
     if out:
-        write_text(chunks, out)
+        write_whole(out, chunks)
         click.echo(f"{out}: {found.reference or 'open month'}, {found.total_usd:f} USD in {found.entries} entries")
         return
     for chunk in chunks:

@@ -49,6 +49,6 @@ class ExportTable:
 
 def harmless(cell: Cell) -> Cell:
     """Return a cell of text so that a spreadsheet shows it; the apostrophe before it is not shown."""
-    if isinstance(cell, str) and cell.lstrip(" ")[:1] in _BEGIN_FORMULAS and cell.strip(" "):
+    if isinstance(cell, str) and cell.lstrip(" ")[:1] in _BEGIN_FORMULAS:
         return f"'{cell}"
     return cell

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import Text, cast, func, select, text
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col
 from sqlmodel import select as select_rows
 
@@ -16,6 +18,8 @@ from sql.billing_tables import BillingClosing, BillingStatement
 from sql.tables import Organization, UsageEntry
 
 _READ_AT_ONCE = 5000
+# Whoever adds an entry waits behind a closing: a transaction that hangs must not hold up an organisation.
+LONGEST_WAIT = "5s"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Billed:
 
 def organizations_billed(*, session: Session) -> Sequence[Billed]:
     """Return every organisation that was ever charged anything, suspended ones too."""
-    charged = select(UsageEntry.org_id).where(
+    charged = select(col(UsageEntry.org_id)).where(
         col(UsageEntry.org_id) == Organization.id, col(UsageEntry.billing_month).is_not(None)
     )
     statement = select(col(Organization.id), col(Organization.slug), col(Organization.name)).where(charged.exists())
@@ -122,9 +126,20 @@ def open_months(org_id: UUID, until: BillingMonth, *, session: Session) -> list[
     return sorted(BillingMonth(month) for month in session.scalars(statement) if month)
 
 
-def lock_billing(org_id: UUID, *, session: Session) -> None:
-    """Wait for the entries of an organisation that are being written, and keep others from being written."""
-    session.execute(select(func.pg_advisory_xact_lock(func.billing_lock(org_id))))
+def lock_billing(org_id: UUID, *, session: Session) -> bool:
+    """Wait for the entries of an organisation that are being written, and keep others from being written.
+
+    Returns: whether they were written in time; if not, nobody is held up any longer.
+    """
+    session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": LONGEST_WAIT})
+    try:
+        with session.begin_nested():
+            session.execute(select(func.pg_advisory_xact_lock(func.billing_lock(org_id))))
+    except OperationalError as error:
+        if not isinstance(error.orig, LockNotAvailable):
+            raise
+        return False
+    return True
 
 
 def add_closing(org_id: UUID, month: BillingMonth, *, session: Session) -> None:
@@ -134,7 +149,7 @@ def add_closing(org_id: UUID, month: BillingMonth, *, session: Session) -> None:
 
 def is_closed(org_id: UUID, month: BillingMonth, *, session: Session) -> bool:
     """Say whether no entry is billed in a month any more: it is closed, or a later one is."""
-    later = select(BillingClosing.org_id).where(
+    later = select(col(BillingClosing.org_id)).where(
         col(BillingClosing.org_id) == org_id, col(BillingClosing.month) >= month.first
     )
     return bool(session.scalar(select(later.exists())))

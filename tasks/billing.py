@@ -1,7 +1,7 @@
 """Statements of months: shown while a month is open, closed once, and then the same for ever."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlmodel import Session
@@ -49,7 +49,7 @@ def close_month(org_id: UUID, month: BillingMonth) -> list[Statement]:
 
     Raises:
         BadInput: when the month has not ended.
-        NotBilled: when the entries of a month do not agree with the invocations; it stays open then.
+        NotBilled: when the entries of a month do not agree with the calls, or do not come to rest; it stays open then.
     """
     if month.ends > utc_now():
         raise BadInput(
@@ -106,7 +106,7 @@ def check_billing(org_id: UUID | None = None) -> list[BillingFault]:
 
 def _close(whose: Billed, month: BillingMonth) -> Statement | None:
     _refuse_unreconciled(whose, month)
-    _cut(whose.org_id, month)
+    _cut(whose, month)
     return _freeze(whose, month)
 
 
@@ -118,15 +118,18 @@ def _refuse_unreconciled(whose: Billed, month: BillingMonth) -> None:
         raise NotBilled(whose.slug, str(month), f"entries and invocations differ in {len(found)} places: {listed}")
 
 
-def _cut(org_id: UUID, month: BillingMonth) -> None:
+def _cut(whose: Billed, month: BillingMonth) -> None:
     """Close a month for entries: whatever is added from now on is billed in a later one.
 
     A transaction of its own, as short as can be: whoever adds an entry waits for it, and it waits for nothing else.
     """
     with system_session() as session:
-        billing.lock_billing(org_id, session=session)
-        if not billing.is_closed(org_id, month, session=session):
-            billing.add_closing(org_id, month, session=session)
+        if not billing.lock_billing(whose.org_id, session=session):
+            raise NotBilled(
+                whose.slug, str(month), f"an entry has been under way for {billing.LONGEST_WAIT}; try again"
+            )
+        if not billing.is_closed(whose.org_id, month, session=session):
+            billing.add_closing(whose.org_id, month, session=session)
 
 
 def _freeze(whose: Billed, month: BillingMonth) -> Statement | None:
@@ -160,7 +163,7 @@ def _added_up(whose: Billed, month: BillingMonth, *, session: Session) -> Statem
         org_name=whose.name,
         month=str(month),
         number=closing.number if closing else None,
-        closed_at=closing.closed_at if closing else None,
+        closed_at=closing.closed_at.astimezone(UTC) if closing else None,
         lines=billing.lines_of(whose.org_id, month, session=session),
     )
 

@@ -21,7 +21,6 @@ from maos.statement_page import page_of
 from maos.statement_tables import ENTRY_COLUMNS, lines_table
 from sql import billing
 from sql.session import org_session
-from tasks.audit_export import write_whole
 
 _WRITTEN_AT_ONCE = 2000
 # It writes as it reads, and needs no more.
@@ -73,7 +72,7 @@ def write_parquet(table: ExportTable, file: Path) -> int:
             plain.writelines(_csv(counted.table, guarded=False))
         with duckdb.connect(":memory:", config=_PARQUET_WRITER | {"temp_directory": scratch}) as connection:
             types = {column.name: column.type.value for column in table.columns}
-            read = connection.read_csv(str(rows_file), header=True, dtype=types, quotechar='"', escapechar='"')
+            read = connection.read_csv(str(rows_file), header=True, dtype=types, sep=",", quotechar='"')
             read.write_parquet(str(part), compression="zstd")
             written = connection.execute("SELECT count(*) FROM read_parquet(?)", [str(part)]).fetchone()
         if written != (counted.rows,):
@@ -95,11 +94,6 @@ class _Counted:
         for row in table.rows:
             self.rows += 1
             yield row
-
-
-def write_text(chunks: Iterator[bytes], file: Path) -> None:
-    """Write an export that is text, whole or not at all."""
-    write_whole(file, chunks)
 
 
 def _entries(org_id: UUID, month: BillingMonth) -> Iterator[Cells]:

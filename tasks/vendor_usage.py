@@ -17,7 +17,7 @@ from sql import vendor_usage
 from sql.session import system_session
 
 if TYPE_CHECKING:
-    from _csv import _reader
+    from _csv import Reader
 
 # What a console writes above the table.
 _MOST_LINES_BEFORE_HEADER = 30
@@ -105,7 +105,7 @@ def _ours(
     return sums
 
 
-def _header(rows: "_reader", form: VendorForm | None, file: Path) -> tuple[list[str], VendorForm]:
+def _header(rows: "Reader", form: VendorForm | None, file: Path) -> tuple[list[str], VendorForm]:
     seen: list[str] = []
     for row, _ in zip(rows, range(_MOST_LINES_BEFORE_HEADER), strict=False):
         header = [name.strip() for name in row]
@@ -118,7 +118,7 @@ def _header(rows: "_reader", form: VendorForm | None, file: Path) -> tuple[list[
     raise BadInput(str(file), ", ".join(seen) or "no line", f"a line with these columns: {columns}")
 
 
-def _rows(rows: "_reader", header: list[str], form: VendorForm, found: Compared) -> Iterator[VendorRow]:
+def _rows(rows: "Reader", header: list[str], form: VendorForm, found: Compared) -> Iterator[VendorRow]:
     while True:
         try:
             row = next(rows, None)

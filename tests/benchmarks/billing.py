@@ -16,8 +16,9 @@ import psycopg
 import pytest
 
 from maos.billing_months import BillingMonth
+from tasks.audit_export import write_whole
 from tasks.billing import check_billing, close_month, statement_of
-from tasks.billing_export import ExportFormat, entries_bytes, entries_table, write_parquet, write_text
+from tasks.billing_export import ExportFormat, entries_bytes, entries_table, write_parquet
 from tests.rows import add_run
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ def test_how_long_a_month_takes(database: str, org_id: UUID, tmp_path: Path) -> 
     kept = _timed("statement of the closed month", lambda: statement_of(org_id, _MAY))
     for format_ in (ExportFormat.CSV, ExportFormat.JSON):
         file = tmp_path / f"entries.{format_}"
-        _timed(f"entries as {format_}", lambda f=format_, to=file: write_text(entries_bytes(org_id, _MAY, f), to))
+        _timed(f"entries as {format_}", lambda f=format_, to=file: write_whole(to, entries_bytes(org_id, _MAY, f)))
     parquet = tmp_path / "entries.parquet"
     written = _timed("entries as parquet", lambda: write_parquet(entries_table(org_id, _MAY), parquet))
     _timed("check of everything", check_billing)

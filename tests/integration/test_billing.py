@@ -30,6 +30,11 @@ from tests.rows import add_run
 M5, M6, M7 = (BillingMonth.read(f"2026-0{month}") for month in (5, 6, 7))
 
 
+@pytest.fixture(autouse=True)
+def _machine_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(billing, "LONGEST_WAIT", "300s")
+
+
 @pytest.fixture
 def run_id(org_id: UUID) -> UUID:
     """A run of `demo` that calls are made in."""
@@ -163,6 +168,24 @@ def test_an_entry_that_is_being_written_while_a_month_is_closed_is_in_its_statem
 
     assert [each.total_usd for each in closed] == [Decimal("1.25")]
     assert check_billing() == []
+
+
+def test_an_entry_that_does_not_come_to_its_end_leaves_the_month_open(
+    org_id: UUID, run_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_billed(org_id, run_id, "1", at=MAY)
+    monkeypatch.setattr(billing, "LONGEST_WAIT", "100ms")
+
+    with org_session(org_id) as session:
+        row = call(org_id, run_id, "0.25", at=MAY, step="hangs")
+        session.add(row)
+        session.flush()
+        add_entries(row, at=MAY, session=session)
+        with pytest.raises(NotBilled, match="an entry has been under way for 100ms"):
+            close_month(org_id, M5)
+
+    assert rows("SELECT count(*) FROM billing_closings") == [(0,)]
+    assert [each.total_usd for each in close_month(org_id, M5)] == [Decimal("1.25")]
 
 
 def test_whoever_writes_while_months_are_closed_every_entry_is_billed_once(org_id: UUID, run_id: UUID) -> None:

@@ -159,6 +159,15 @@ def test_times_of_entries_are_times_in_parquet(june: UUID, tmp_path: Path) -> No
     assert found == [("TIMESTAMP WITH TIME ZONE", int(JUNE.timestamp() * 1_000_000))]
 
 
+def test_a_month_without_entries_is_exported_as_an_empty_table(june: UUID, tmp_path: Path) -> None:
+    assert june
+    file = tmp_path / "july.parquet"
+    arguments = ("statement", "--org", "demo", "--month", "2026-07", "--format", "parquet", "--out", str(file))
+
+    assert _maos(*arguments, "--entries").output == f"{file}: 0 rows\n"
+    assert _parquet(file, "SELECT count(amount_usd) FROM {file}") == [(0,)]
+
+
 def test_an_export_that_is_not_written_to_a_file_is_printed(june: UUID) -> None:
     assert june
     arguments = ("statement", "--org", "demo", "--month", "2026-06", "--format")
