@@ -1,5 +1,6 @@
 """Statements of months: shown while a month is open, closed once, and then the same for ever."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -51,14 +52,7 @@ def close_month(org_id: UUID, month: BillingMonth) -> list[Statement]:
         BadInput: when the month has not ended.
         NotBilled: when the entries of a month do not agree with the calls, or do not come to rest; it stays open then.
     """
-    if month.ends > utc_now():
-        raise BadInput(
-            "month", str(month), f"a month that has ended, in UTC; {month} ends at {month.ends:%Y-%m-%d %H:%M}"
-        )
-    with system_session() as session:
-        whose = billing.billed(org_id, session=session)
-        due = [*billing.unfrozen_months(org_id, session=session), *billing.open_months(org_id, month, session=session)]
-    return [statement for each in due if (statement := _close(whose, each))]
+    return list(_closing(org_id, month))
 
 
 def close_ended_months(now: datetime) -> Closings:
@@ -74,7 +68,8 @@ def close_all(month: BillingMonth) -> Closings:
     refused: list[NotBilled] = []
     for whose in known:
         try:
-            closed += close_month(whose.org_id, month)
+            for statement in _closing(whose.org_id, month):
+                closed.append(statement)  # noqa: PERF402 - those before a refusal count
         except NotBilled as error:
             refused.append(error)
     return Closings(tuple(closed), tuple(refused))
@@ -102,6 +97,20 @@ def check_billing(org_id: UUID | None = None) -> list[BillingFault]:
             except NotBilled as error:
                 wrong.append(BillingFault(error.org, error.month, None, None, error.reason))
     return wrong
+
+
+def _closing(org_id: UUID, until: BillingMonth) -> Iterator[Statement]:
+    """Close months, the oldest first; yield each statement that was not there before."""
+    if until.ends > utc_now():
+        raise BadInput(
+            "month", str(until), f"a month that has ended, in UTC; {until} ends at {until.ends:%Y-%m-%d %H:%M}"
+        )
+    with system_session() as session:
+        whose = billing.billed(org_id, session=session)
+        due = [*billing.unfrozen_months(org_id, session=session), *billing.open_months(org_id, until, session=session)]
+    for month in due:
+        if statement := _close(whose, month):
+            yield statement
 
 
 def _close(whose: Billed, month: BillingMonth) -> Statement | None:

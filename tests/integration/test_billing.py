@@ -391,17 +391,21 @@ def test_a_month_whose_entries_do_not_agree_stays_open_and_keeps_no_other_from_i
     other, other_run = _other()
     wrong = add_billed(org_id, run_id, "1", at=MAY)
     add_billed(other, other_run, "2", at=MAY)
+    add_billed(org_id, run_id, "3", at=MAY - timedelta(days=30), step="april")
     _tamper(database, f"UPDATE agent_invocations SET cost_usd = 0.9 WHERE id = '{wrong}'")
 
-    with pytest.raises(NotBilled, match=f"invocation {wrong}: what was settled is not its cost"):
-        close_month(org_id, M5)
+    done = close_all(M5)
+
+    assert sorted((each.org, each.month) for each in done.closed) == [("demo", "2026-04"), ("other", "2026-05")]
+    assert [f"invocation {wrong}: what was settled is not its cost" in str(each) for each in done.refused] == [True]
     with disable_run_logger(), pytest.raises(RunFailed, match="demo, 2026-05"):
         close_billing_month.fn()
 
-    assert rows("SELECT document ->> 'org' FROM billing_statements") == [("other",)]
+    stored = rows("SELECT document ->> 'org', document ->> 'month' FROM billing_statements ORDER BY month")
+    assert stored == [("demo", "2026-04"), ("other", "2026-05")]
     _tamper(database, f"UPDATE agent_invocations SET cost_usd = 1 WHERE id = '{wrong}'")
     with disable_run_logger():
-        assert close_billing_month.fn() == ["demo-0001"]
+        assert close_billing_month.fn() == ["demo-0002"]
         assert close_billing_month.fn() == []
 
 
