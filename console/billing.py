@@ -3,6 +3,7 @@
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from uuid import UUID
 
 import click
 
@@ -15,13 +16,6 @@ from maos.errors import BadInput
 from maos.statement_tables import lines_table
 from tasks.audit_export import write_whole
 from tasks.billing import Closings, check_billing, close_all, close_month, closed_statements, statement_of
-from tasks.billing_export import (
-    ExportFormat,
-    entries_bytes,
-    entries_table,
-    statement_bytes,
-    write_parquet,
-)
 
 _LINES = ("corrects", "engine", "action", "quantity", "unit", "rate_usd", "amount_usd", "entries")
 _CLOSED = ("org", "month", "statement", "entries", "total_usd", "done")
@@ -40,7 +34,7 @@ billing.add_command(compare)
 @click.option("--org", required=True, help="Whose statement.")
 @click.option("--month", required=True, metavar="YYYY-MM", help="Of which month, in UTC.")
 @click.option("--entries", is_flag=True, help="The entries behind it, one by one, instead of its lines.")
-@click.option("--format", "format_", type=click.Choice([each.value for each in ExportFormat]), help="As a file.")
+@click.option("--format", "format_", type=click.Choice(["csv", "json", "parquet", "html"]), help="As a file.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Into this file; else printed.")
 def statement(org: str, month: str, entries: bool, format_: str | None, out: Path | None) -> None:
     """Show or export the statement of a month; that of an open month has no number yet.
@@ -52,17 +46,24 @@ def statement(org: str, month: str, entries: bool, format_: str | None, out: Pat
       maos billing statement --org demo --month 2026-10 --entries --format parquet --out october.parquet
     """
     org_id, when = known_org_id(org), BillingMonth.read(month)
-    chosen = ExportFormat(format_) if format_ else None
-    if chosen is None and (entries or out):
+    if format_ is None and (entries or out):
         raise click.UsageError("--entries and --out need a --format")
-    if chosen is ExportFormat.PARQUET and out is None:
+    if format_ == "parquet" and out is None:
         raise click.UsageError("--format parquet needs --out")
-    if entries and chosen is ExportFormat.HTML:
+    if entries and format_ == "html":
         raise BadInput("format", "html", "csv, json or parquet for entries")
     found = statement_of(org_id, when)
-    if chosen is None:
+    if format_ is None:
         _print(found)
         return
+    _export(found, org_id, format_, entries=entries, out=out)
+
+
+def _export(found: Statement, org_id: UUID, format_: str, *, entries: bool, out: Path | None) -> None:
+    # Here: it loads what writes files.
+    from tasks.billing_export import ExportFormat, entries_bytes, entries_table, statement_bytes, write_parquet
+
+    chosen, when = ExportFormat(format_), BillingMonth.read(found.month)
     if chosen is ExportFormat.PARQUET and out:
         table = entries_table(org_id, when) if entries else lines_table(found)
         click.echo(f"{out}: {write_parquet(table, out)} rows")
