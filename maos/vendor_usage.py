@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from maos.errors import BadInput
 
@@ -32,8 +33,10 @@ class VendorForm:
     # Only models whose names begin so; the vendor's other services are none of ours.
     prefix: str = ""
     timezone: str = "UTC"
-    # A vendor that bills in names of goods: the model is what one of our models' names is a part of.
+    # A vendor that bills in names of goods: the model is that of ours whose name is a part of them.
     names_goods: bool = False
+    # The column of a row's last day, where an export has it: what covers several says nothing of one.
+    last_day: str | None = None
 
     def fits(self, header: Sequence[str]) -> bool:
         """Say whether an export of this header is written so."""
@@ -75,6 +78,7 @@ KNOWN_FORMS: tuple[VendorForm, ...] = (
             # This vendor's days are those of its own place.
             timezone="America/Los_Angeles",
             names_goods=True,
+            last_day="Usage end date",
         )
         for cost in ("Unrounded cost ($)", "Unrounded Cost ($)", "Cost ($)")
     ),
@@ -97,7 +101,14 @@ def chosen_form(columns: Mapping[str, tuple[str, ...]], *, prefix: str, timezone
         raise BadInput("column", ", ".join(columns), "date, model, and at least one thing to compare")
     if ("kind" in columns) != ("amount" in columns):
         raise BadInput("column", ", ".join(columns), "kind and amount together")
-    return VendorForm(columns, prefix=model_key(prefix), timezone=timezone or "UTC")
+    return VendorForm(columns, prefix=model_key(prefix), timezone=_known_zone(timezone or "UTC"))
+
+
+def _known_zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadInput("timezone", name, "a name such as UTC or America/Los_Angeles") from None
 
 
 def form_of(header: Sequence[str]) -> VendorForm | None:
@@ -120,6 +131,11 @@ class VendorRow:
     figures: Mapping[Measure, tuple[Decimal, Decimal]]
 
 
+def is_no_model(form: VendorForm, cells: Mapping[str, str]) -> bool:
+    """Say whether a row is of no goods at all: a subtotal, a tax, a total."""
+    return form.names_goods and not cells[form.columns["model"][0]].strip()
+
+
 def row_of(form: VendorForm, cells: Mapping[str, str]) -> VendorRow:
     """Read a row.
 
@@ -127,6 +143,7 @@ def row_of(form: VendorForm, cells: Mapping[str, str]) -> VendorRow:
         ValueError: with what is wrong with it.
     """
     day = _day(cells[form.columns["date"][0]], form.columns["date"][0])
+    _refuse_several_days(form, cells, day)
     name = cells[form.columns["model"][0]].strip()
     if not name:
         raise ValueError(f"{form.columns['model'][0]} is empty")
@@ -139,6 +156,13 @@ def row_of(form: VendorForm, cells: Mapping[str, str]) -> VendorRow:
         amount, _ = _figure(cells[form.columns["amount"][0]], form.columns["amount"][0])
         figures[kind] = amount, Decimal(0)
     return VendorRow(day, model_key(name), figures)
+
+
+def _refuse_several_days(form: VendorForm, cells: Mapping[str, str], day: date) -> None:
+    if form.last_day and form.last_day in cells:
+        last = _day(cells[form.last_day], form.last_day)
+        if last - day > timedelta(days=1):
+            raise ValueError(f"{form.last_day}: it covers the days until {last}; export it day by day")
 
 
 def _day(text: str, column: str) -> date:

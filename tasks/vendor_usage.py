@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from maos.billing_months import BillingMonth
 from maos.errors import BadInput
 from maos.usage_comparison import Difference, VendorSums, differences
-from maos.vendor_usage import KNOWN_FORMS, Measure, VendorForm, VendorRow, form_of, matcher, model_key, row_of
+from maos.vendor_usage import (
+    KNOWN_FORMS,
+    Measure,
+    VendorForm,
+    VendorRow,
+    form_of,
+    is_no_model,
+    matcher,
+    model_key,
+    row_of,
+)
 from sql import vendor_usage
 from sql.session import system_session
 
@@ -124,8 +134,13 @@ def _rows(rows: "Reader", header: list[str], form: VendorForm, found: Compared) 
             row = next(rows, None)
             if row is None:
                 return
-            if any(cell.strip() for cell in row):
-                yield row_of(form, _cells(row, header))
+            if not any(cell.strip() for cell in row):
+                continue
+            cells = _cells(row, header)
+            if is_no_model(form, cells):
+                found.other_services += 1
+            else:
+                yield row_of(form, cells)
         except (ValueError, csv.Error) as error:
             found.note_fault(RowFault(rows.line_num, str(error)))
 

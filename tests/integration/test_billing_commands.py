@@ -317,6 +317,26 @@ def test_costs_are_compared_within_the_vendors_rounding(called: UUID, tmp_path: 
     assert (differs["ours"], differs["vendors"]) == ("0.00900000", "0.02")
 
 
+def test_goods_are_compared_by_the_model_in_their_name_and_totals_are_no_goods(org_id: UUID, tmp_path: Path) -> None:
+    run_id = add_run(org_id, rehearsal=False)
+    detail = {"model": "gemini-3.1-flash-image", "list_cost_usd": Decimal("0.0774")}
+    used = {"input_tokens": 20, "output_tokens": 1290, "engine_type": "gemini_image"}
+    # In Los Angeles this is the evening of the ninth.
+    add_call(org_id, run_id, step="draw", started_at=MAY.replace(hour=3), detail=detail, **used)
+    content = (
+        "Billing account,Usage start date,Usage end date,SKU description,Usage amount,Usage unit,Unrounded cost ($)\n"
+        "a,2026-05-09,2026-05-10,Generate_content image output token count for Gemini 3.1 Flash Image,"
+        '"1,290",count,0.077394\n'
+        "a,2026-05-09,2026-05-10,Generate content input token count Gemini 3.1 Flash Image,20,count,0.000006\n"
+        "a,2026-05-09,2026-05-09,Standard Storage US Regional,3.5,gibibyte month,0.07\n"
+        "a,,,,,Subtotal,0.1474\n"
+    )
+
+    found = _compared(tmp_path / "costs.csv", content)
+
+    assert (found["rows"], found["rows_of_other_services"], found["differences"]) == (2, 2, [])
+
+
 def test_an_export_of_another_form_is_described_by_its_columns(called: UUID, tmp_path: Path) -> None:
     assert called
     content = "some console\n\nDay,Model,In,Out,Thoughts\n2026-05-09,house model,2000,150,50\n"

@@ -105,6 +105,19 @@ def test_a_row_that_says_nothing_says_why(change: dict[str, str], reason: str) -
         row_of(KNOWN_FORMS[0], TOKENS | change)
 
 
+@pytest.mark.parametrize(("last", "covers_one"), [("2026-05-10", True), ("2026-05-11", True), ("2026-05-31", False)])
+def test_a_row_that_covers_several_days_says_nothing_of_one(last: str, covers_one: bool) -> None:
+    form = form_of([*GOODS])
+    assert form is not None
+    cells = GOODS | {"Usage end date": last}
+
+    if covers_one:
+        assert row_of(form, cells).day == DAY
+        return
+    with pytest.raises(ValueError, match="Usage end date: it covers the days until 2026-05-31"):
+        row_of(form, cells)
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours"),
     [
@@ -149,6 +162,14 @@ def test_an_export_may_be_described_column_by_column() -> None:
 def test_a_description_that_says_too_little_is_refused(columns: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(BadInput, match="column"):
         chosen_form(columns, prefix="", timezone=None)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "../etc/passwd", "Amérique"])
+def test_a_place_that_has_no_days_of_its_own_is_refused(zone: str) -> None:
+    columns = {"date": ("Day",), "model": ("Model",), "output_tokens": ("Text",)}
+
+    with pytest.raises(BadInput, match="timezone"):
+        chosen_form(columns, prefix="", timezone=zone)
 
 
 def test_what_differs_by_no_more_than_their_rounding_is_no_difference() -> None:
