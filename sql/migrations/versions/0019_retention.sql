@@ -94,6 +94,7 @@ CREATE TABLE legal_holds (
     CHECK (num_nonnulls(released_by, release_reason, released_at) IN (0, 3))
 );
 CREATE INDEX legal_holds_open ON legal_holds (org_id) WHERE released_at IS NULL;
+CREATE INDEX legal_holds_list ON legal_holds (org_id, placed_at DESC, id DESC);
 
 -- Not even with the whole organisation.
 CREATE FUNCTION keep_open_hold() RETURNS trigger LANGUAGE plpgsql AS $$
