@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry bench-ledger
+.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry bench-ledger bench-billing
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -21,6 +21,7 @@ help:
 	@echo "make bench-ledger  measure lists among LEDGER_INVOCATIONS (10000000) rows, and the ledger's writes; about half an hour"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
 	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
+	@echo "make bench-billing  measure statement, closing and exports of a month with BILLING_ENTRIES (1000000); about five minutes"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)
@@ -82,3 +83,6 @@ bench-approvals: setup
 
 bench-expiry: setup
 	$(BIN)/pytest --capture=no --quiet tests/benchmarks/expiry.py
+
+bench-billing: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=3600 tests/benchmarks/billing.py

@@ -38,6 +38,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "budgets": ("console.budgets:budgets", "Set, show and top up what an organisation may spend."),
     "usage": ("console.usage:usage", "Show what was used and paid, by team, agent, engine, day and more."),
+    "billing": ("console.billing:billing", "Show, export, close and check what organisations owe, month by month."),
     "reconcile": ("console.reconcile:reconcile", "Bring the ledger and Prefect into agreement now."),
     "org": ("console.org:org", "Create, suspend, resume and delete organisations; make logins for customers."),
     "users": ("console.users:users", "Add people to organisations, grant and revoke roles."),

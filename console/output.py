@@ -55,6 +55,13 @@ _NUMBERS = frozenset(
         "cache_read_tokens",
         "cache_write_tokens",
         "usd",
+        "quantity",
+        "rate_usd",
+        "amount_usd",
+        "total_usd",
+        "entries",
+        "ours",
+        "vendors",
     }
 )
 

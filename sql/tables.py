@@ -1,6 +1,6 @@
 """The columns of every table; constraints, indexes and row level security live in the migrations."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -222,3 +222,10 @@ class UsageEntry(SQLModel, table=True):
     price_list: str | None = Field(default=None, sa_type=Text)
     holds: list[JsonObject] | None = Field(default=None, sa_type=JSONB(none_as_null=True))
     recorded_at: datetime = Field(default_factory=utc_now, sa_type=_TIME)
+    # The database fills these in as a settled or correcting entry is added: what it is billed as, and when.
+    billing_month: date | None = None
+    corrects_month: date | None = None
+    engine: str | None = Field(default=None, sa_type=Text)
+    action: str | None = Field(default=None, sa_type=Text)
+    unit: str | None = Field(default=None, sa_type=Text)
+    quantity: int | None = Field(default=None, sa_type=BigInteger)

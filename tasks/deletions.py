@@ -12,10 +12,12 @@ from maos.errors import BadInput
 from maos.exports import Manifest
 from maos.roles import Permission
 from maos.settings import load_settings
-from sql import audit, client_logins, deletions, organizations, runs
+from maos.statement_page import page_of
+from sql import audit, billing, client_logins, deletions, organizations, runs
 from sql.session import system_session
 from sql.tables import Organization
-from tasks.exports import is_intact, manifest_now, stores_of, write_export
+from tasks.billing import closed_statements
+from tasks.exports import is_intact, manifest_now, private, stores_of, write_export
 from tasks.people import check_permission
 
 
@@ -35,7 +37,7 @@ def request_deletion(org_id: UUID, *, by: str, exports: Path | None = None) -> R
         exports: where the export's folder is made, instead of below `MAOS_HOME`.
 
     Raises:
-        BadInput: when the person may not, or the organisation has open runs or a client login.
+        BadInput: when the person may not, or the organisation has open runs, a client login, or usage not yet billed.
     """
     request_id = uuid4()
     with system_session(actor=by) as session:
@@ -84,6 +86,9 @@ def _closed(org_id: UUID, by: str, session: Session) -> Organization:
     org = organizations.lock_organization(org_id, session=session)
     if open_runs := runs.count_open(org_id, session=session):
         raise BadInput("slug", org.slug, f"an organisation without open runs; this one has {open_runs}")
+    if due := billing.due_months(org_id, session=session):
+        why = f"that of {due[0]} is not: maos billing close, once it has ended"
+        raise BadInput("slug", org.slug, f"an organisation whose usage is billed; {why}")
     if client_logins.find_login(org_id, session=session):
         raise BadInput("slug", org.slug, "an organisation without a client login: maos org client-login SLUG --drop")
     return org
@@ -91,8 +96,12 @@ def _closed(org_id: UUID, by: str, session: Session) -> Organization:
 
 def _written(org: Organization, folder: Path, session: Session) -> Manifest:
     try:
-        return write_export(org, folder, session=session)
+        manifest = write_export(org, folder, session=session)
+        # For people; whatever they say is in the statements among the rows.
+        for statement in closed_statements(None, org.id):
+            private(folder / f"{statement.reference}.html").write_text(page_of(statement))
     except BaseException:
         # Half an export would be taken for one.
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    return manifest

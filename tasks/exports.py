@@ -22,7 +22,7 @@ def write_export(org: Organization, folder: Path, *, session: Session) -> Manife
     """Write an export: a file of JSON lines for each table, one that lists the organisation's files, and a manifest."""
     folder.mkdir(mode=0o700, parents=True)
     manifest = _manifest(org, folder, session=session)
-    _private(folder / _MANIFEST).write_text(manifest.model_dump_json(indent=2))
+    private(folder / _MANIFEST).write_text(manifest.model_dump_json(indent=2))
     return manifest
 
 
@@ -56,7 +56,7 @@ def _manifest(org: Organization, folder: Path | None, *, session: Session) -> Ma
 def _part(name: str, lines: Iterable[str], folder: Path | None) -> ExportedFile:
     rows, digest = 0, hashlib.sha256()
     with ExitStack() as stack:
-        file = stack.enter_context(_private(folder / f"{name}.jsonl").open("wb")) if folder else None
+        file = stack.enter_context(private(folder / f"{name}.jsonl").open("wb")) if folder else None
         for line in lines:
             written = f"{line}\n".encode()
             digest.update(written)
@@ -85,7 +85,7 @@ def _digest_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _private(path: Path) -> Path:
+def private(path: Path) -> Path:
     """Make a file that only its owner may read, where there was none."""
     path.touch(mode=0o600, exist_ok=False)
     return path

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid4
 
+from sqlmodel import Session
+
 from maos.audit import AuditEvent
+from maos.billing_months import BillingMonth
 from maos.budgets import EVER, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.learning import Likeness
 from maos.notices import Channel, NoticeKind, Recipient, Route
@@ -36,10 +39,14 @@ from sql.price_tables import PriceOverrideRow
 from sql.reviewer_tables import ReviewerCode
 from sql.rules import add_rules
 from sql.session import org_session, system_session
-from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, utc_now
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, UsageEntry, utc_now
+from tasks.billing import close_month
+from tests.billed_calls import MAY
 from tests.rows import PLAN, add_approval, add_run, invocation
 
 LIKENESS = Likeness(team=None, action="act", shape="{}", risk=RiskLevel.LOW)
+TOKENS_USED = 1000
+BILLED_MONTH = BillingMonth.read("2026-05")
 OWNERS = ("ann@{}.example", "eve@{}.example")
 
 
@@ -85,6 +92,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
     approval = _decided(org_id, run, user, second)
     budget, hold = _limited(org_id), _kept(org_id, first)
     call = _paid(org_id, run)
+    close_month(org_id, BILLED_MONTH)
     effect = _acted(org_id, run)
     _written(org_id, first)
     waiting = add_approval(org_id, run, step_id="next", risk=RiskLevel.CRITICAL, remind_at=utc_now())
@@ -141,7 +149,7 @@ def _limited(org_id: UUID) -> UUID:
 
 
 def _kept(org_id: UUID, owner: str) -> UUID:
-    """Add a retention, a hold that was released, and an archive."""
+    """Add a retention, and a hold that was released."""
     with org_session(org_id) as session:
         retention.add_retention(org_id, 24, person=owner, reason="by contract", session=session)
         hold = retention.add_hold(org_id, person=owner, reason="case 4711", session=session).id
@@ -150,8 +158,9 @@ def _kept(org_id: UUID, owner: str) -> UUID:
 
 
 def _paid(org_id: UUID, run: UUID) -> UUID:
-    """Add a call with its price."""
+    """Add a call with its price, in a month that can be closed."""
     row = invocation(org_id, run, "0.5")
+    row.started_at = MAY
     # Read before: what is in a session is read from the database again.
     call = row.id
     with org_session(org_id) as session:
@@ -160,11 +169,19 @@ def _paid(org_id: UUID, run: UUID) -> UUID:
         budgets.add_run_caps(run, budgets.RunCaps(usd=Decimal(5)), org_id=org_id, session=session)
         session.flush()
         budgets.reserve(row, session=session)
+        _date_back(session)
         _end(row)
         budgets.settle(row, session=session)
+        _date_back(session)
         detail = InvocationVendorDetail(invocation_id=call, org_id=org_id, model="claude-opus-5-5")
         add_vendor_detail(detail, session=session)
     return call
+
+
+def _date_back(session: Session) -> None:
+    for entry in session.new:
+        if isinstance(entry, UsageEntry):
+            entry.recorded_at = MAY
 
 
 def _acted(org_id: UUID, run: UUID) -> UUID:
@@ -212,4 +229,4 @@ def _told(org_id: UUID, waiting: UUID, address: str) -> UUID:
 
 def _end(row: AgentInvocation) -> None:
     row.status, row.output, row.output_summary = "completed", {"text": "done"}, "Done."
-    row.cost_usd, row.completed_at = Decimal("0.25"), utc_now()
+    row.cost_usd, row.completed_at, row.input_tokens = Decimal("0.25"), MAY, TOKENS_USED

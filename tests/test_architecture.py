@@ -96,6 +96,7 @@ def test_nothing_is_caught_wholesale(path: Path) -> None:
 HOUSEKEEPING = {
     "anchor_audit_chains",
     "apply_retention",
+    "close_billing_month",
     "expire_approvals",
     "make_audit_partitions",
     "propose_exemptions",

@@ -6,6 +6,7 @@ from sqlmodel import SQLModel
 import sql.agent_tables
 import sql.approval_tables
 import sql.audit_tables
+import sql.billing_tables
 import sql.budget_tables
 import sql.learning_tables
 import sql.notice_tables

@@ -80,6 +80,13 @@ def test_no_definition_of_a_view_names_a_vendor(client: Client) -> None:
     assert [vendor for vendor in VENDORS if vendor in told] == []
 
 
+def test_no_function_that_every_login_can_read_names_a_vendor(client: Client) -> None:
+    told = str(_all(client, "SELECT prosrc, pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'bill%'")).lower()
+
+    assert "billing_unit" in told
+    assert [vendor for vendor in VENDORS if vendor in told] == []
+
+
 def test_what_was_spent_can_be_added_up(client: Client) -> None:
     spent = (
         "SELECT agent_name, engine, sum(amount_usd) FROM client.usage WHERE kind IN ('settle', 'correct') GROUP BY 1, 2"

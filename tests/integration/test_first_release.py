@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
@@ -14,11 +15,13 @@ from sqlalchemy import create_engine, text
 
 from deployments.embedded.postgres import Cluster
 from maos.audit import FIRST_COLUMNS, GENESIS_HASH, AuditLink, link_hash
+from maos.billing_months import BillingMonth
 from sql import session as maos_session
 from sql.audit import verify_chain
 from sql.database import _alembic, sqlalchemy_address, upgrade
 from sql.runs import RunFilter, list_runs
 from sql.session import system_session
+from tasks.billing import statement_of
 from tests.rows import PLAN
 
 _AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -157,6 +160,13 @@ def old_address(cluster: Cluster) -> str:
     return address
 
 
+# What later releases say in other columns, as the first one did.
+_BUDGETS_OF_LATER = (
+    "SELECT b.*, s.limit_amount AS limit_usd, s.reserved AS reserved_usd, s.spent AS spent_usd "
+    "FROM budgets b JOIN budget_standings s ON s.budget_id = b.id"
+)
+
+
 def _contents(address: str) -> dict[str, list[dict[str, object]]]:
     with psycopg.connect(address, row_factory=dict_row) as connection:
         tables = [*dict.fromkeys(table for table, _ in [*_ROWS, *_chain()])]
@@ -174,6 +184,8 @@ def test_a_database_of_the_first_release_is_brought_up_and_loses_nothing(
     upgrade(old_address)
 
     after = _contents(old_address)
+    with psycopg.connect(old_address, row_factory=dict_row) as connection:
+        after["budgets"] = connection.execute(_BUDGETS_OF_LATER).fetchall()
     for table, rows in before.items():
         kept = [{name: row[name] for name in rows[0]} for row in after[table]]
         assert kept == rows, table
@@ -183,6 +195,7 @@ def test_a_database_of_the_first_release_is_brought_up_and_loses_nothing(
     with system_session() as session:
         assert verify_chain(_ORG, session=session) == (2, None)
         assert [(row.id, slug) for row, slug in list_runs(RunFilter(org_id=_ORG), session=session)] == [(_RUN, "demo")]
+    assert statement_of(_ORG, BillingMonth(_AT.date().replace(day=1))).total_usd == Decimal("0.5")
     maos_session._engine.cache_clear()
 
 

@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 import sql.agent_tables
 import sql.approval_tables
 import sql.audit_tables
+import sql.billing_tables
 import sql.budget_tables
 import sql.learning_tables
 import sql.notice_tables
@@ -144,3 +145,51 @@ def test_what_was_reserved_before_there_were_shares_is_still_settled(
     assert [Hold.model_validate(hold) for hold in held or ()] == [
         Hold(budget=str(ids["budget"]), unit=BudgetUnit.USD, period=EVER, amount=Decimal("0.5"))
     ]
+
+
+def test_entries_from_before_there_was_billing_are_billed_in_their_own_month(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = _database_at("0019", "maos_before_billing", cluster, monkeypatch)
+    with psycopg.connect(address) as connection:
+        # The run and the organisation that they belong to are of no interest here.
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "INSERT INTO agent_invocations (id, org_id, run_id, step_id, attempt, agent_name, engine_type, action, "
+            "rehearsal, input_summary, status, output, started_at, cost_usd, token_cost_estimate, input_tokens) "
+            "SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), step, 1, 'clerk', 'claude_cli', 'act', "
+            "false, '', 'completed', '{}', now(), cost, 1, 30 FROM (VALUES ('priced', 0.5), ('lost', 1)) c (step, cost)"
+        )
+        for kind, number, amount, day in (
+            ("reserve", 1, 1, "2026-05-31 23:59+00"),
+            ("settle", 1, None, "2026-05-31 23:59:59+00"),
+            ("correct", 1, -0.125, "2026-05-31 23:59:59+00"),
+            ("correct", 2, 0.25, "2026-06-01 00:00+00"),
+        ):
+            connection.execute(
+                "INSERT INTO usage_entries (org_id, run_id, invocation_id, kind, number, amount_usd, price_list, "
+                "recorded_at) SELECT org_id, run_id, id, %(kind)s::text, %(number)s, "
+                "coalesce(%(amount)s::numeric, cost_usd), CASE %(kind)s::text WHEN 'correct' THEN 'x' END, "
+                "%(day)s::timestamptz FROM agent_invocations",
+                {"kind": kind, "number": number, "amount": amount, "day": day},
+            )
+
+    upgrade(address)
+
+    with psycopg.connect(address) as connection:
+        billed = connection.execute(
+            "SELECT i.step_id, u.kind, to_char(u.billing_month, 'YYYY-MM'), to_char(u.corrects_month, 'YYYY-MM'), "
+            "u.engine, u.action, u.unit, u.quantity FROM usage_entries u JOIN agent_invocations i "
+            "ON i.id = u.invocation_id WHERE u.kind <> 'reserve' ORDER BY i.step_id DESC, u.recorded_at, u.kind DESC"
+        ).fetchall()
+        forced = connection.execute(
+            "SELECT count(*) FROM pg_class WHERE relforcerowsecurity AND relname = ANY (%s)",
+            [["usage_entries", "agent_invocations"]],
+        ).fetchall()
+    assert [row[1:] for row in billed if row[0] == "priced"] == [
+        ("settle", "2026-05", None, "writer", "act", "token", 30),
+        ("correct", "2026-05", None, "writer", "act", "token", 0),
+        ("correct", "2026-06", "2026-05", "writer", "act", "correction", 1),
+    ]
+    assert [row[6:] for row in billed if row[0] == "lost"] == [("ceiling", 1), ("ceiling", 0), ("correction", 1)]
+    assert forced == [(2,)]

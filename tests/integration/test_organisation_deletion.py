@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,19 +15,24 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from console.org import org
 from maos.audit import AuditLink, ChainReader, document_of
+from maos.billing import NotBilled
+from maos.canonical import digest_of
 from maos.errors import BadInput
 from maos.exports import Manifest
 from maos.organizations import OPERATOR
 from maos.roles import Role
 from maos.settings import load_settings
+from sql import billing
 from sql.session import org_session, system_session
+from tasks.billing import statement_of
 from tasks.client_logins import drop_login, make_login
 from tasks.deletions import Request, confirm_deletion, request_deletion
 from tasks.organizations import create_organization, suspend
 from tasks.people import add_person, revoke
+from tests.billed_calls import add_billed
 from tests.gates import rows
 from tests.rows import add_run
-from tests.tenants import Tenant, fill
+from tests.tenants import BILLED_MONTH, Tenant, fill
 
 
 @pytest.fixture
@@ -92,7 +98,8 @@ def test_an_export_holds_every_table_and_is_closed_to_others(acme: Tenant, datab
         tables = {str(row[0]) for row in found}
     exported = {file.name: file.rows for file in request.manifest.files}
     assert exported.keys() == tables - {"organization_deletions"} | {"organizations", "users", "files"}
-    assert {name for name, count in exported.items() if count == 0} == {"client_logins"}
+    # A login is dropped first, and no month has left the audit log.
+    assert {name for name, count in exported.items() if count == 0} == {"audit_archives", "client_logins"}
     (run,) = _lines(request.folder, "orchestrator_runs")
     assert run["title"] == "Run of acme"
     (usage,) = [row for row in _lines(request.folder, "usage_entries") if row["kind"] == "settle"]
@@ -101,6 +108,46 @@ def test_an_export_holds_every_table_and_is_closed_to_others(acme: Tenant, datab
     assert file["path"] == f"artifacts/{acme.run}/report.html"
     assert request.folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in request.folder.iterdir()} == {0o600}
+
+
+def test_the_invoices_of_a_deleted_organisation_stay_in_its_export(acme: Tenant, database: str) -> None:
+    other = fill("other")
+    invoice = statement_of(acme.id, BILLED_MONTH)
+    request = request_deletion(acme.id, by=acme.owner)
+    confirm_deletion(acme.id, request.id, by=acme.second_owner)
+
+    (kept,) = _lines(request.folder, "billing_statements")
+    assert kept["document"] == invoice.document()
+    assert kept["digest"] == digest_of(kept["document"]) == invoice.digest
+    page = (request.folder / "acme-0001.html").read_text()
+    assert "acme-0001" in page
+    assert invoice.digest in page
+    # What let these go lets no other go, not even for whoever owns the server.
+    with psycopg.connect(database) as connection, pytest.raises(psycopg.errors.RestrictViolation):
+        connection.execute("DELETE FROM billing_statements")
+    assert statement_of(other.id, BILLED_MONTH).reference == "other-0001"
+
+
+def test_an_organisation_whose_usage_is_not_billed_is_kept(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC)
+    add_billed(acme.id, acme.run, "1", at=now, step="late")
+    reason = f"an organisation whose usage is billed; that of {now:%Y-%m} is not"
+
+    with pytest.raises(BadInput, match=reason):
+        request_deletion(acme.id, by=acme.owner)
+    # The database asks for itself.
+    monkeypatch.setattr(billing, "due_months", lambda *_, **__: [])
+    assert reason in _confirm(acme, request_deletion(acme.id, by=acme.owner), acme.second_owner)
+
+
+def test_an_organisation_whose_statement_was_changed_is_not_exported(acme: Tenant, database: str) -> None:
+    with psycopg.connect(database) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("UPDATE billing_statements SET digest = repeat('0', 64)")
+
+    with pytest.raises(NotBilled, match="not the one that was written"):
+        request_deletion(acme.id, by=acme.owner)
+    assert list(load_settings().export_store.glob("*")) == []
 
 
 def _confirm(acme: Tenant, request: Request, by: str) -> str:

@@ -22,6 +22,7 @@ from sqlmodel import Session, col
 import sql
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.audit import AuditEvent
+from maos.billing_months import BillingMonth
 from maos.budgets import EVER, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.corrections import PastCall
 from maos.decisions import DecisionRequest
@@ -32,6 +33,7 @@ from maos.price_overrides import PriceOverride
 from maos.runs import GateKind
 from maos.statuses import ApprovalStatus, InvocationStatus, RunStatus
 from maos.usage_view import UsageDimension
+from maos.vendor_usage import Measure
 from maos.votes import Vote
 from sql.agent_tables import SharedMemory
 from sql.approval_queue import QueueFilter
@@ -54,14 +56,16 @@ from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
 from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
 from sql.usage import UsageFilter
+from tasks.billing import statement_of
 from tasks.exports import manifest_now
 from tests.gates import rows
 from tests.rows import PLAN, invocation
-from tests.tenants import LIKENESS, Tenant, fill
+from tests.tenants import BILLED_MONTH, LIKENESS, TOKENS_USED, Tenant, fill
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LONG = timedelta(hours=1)
+LATER_MONTH = BillingMonth.read("2026-06")
 OTHER_LIKENESS = LIKENESS.model_copy(update={"action": "other"})
 
 
@@ -92,6 +96,7 @@ class Known:
             scope=BudgetScope.ORG, owner=str(tenant.id), unit=BudgetUnit.USD, period=BudgetPeriod.TOTAL
         )
         self.new_budget = self.budget.model_copy(update={"unit": BudgetUnit.CALLS})
+        self.statement = statement_of(tenant.id, BILLED_MONTH)
         self.vote = Vote(email=tenant.owner, approves=False)
         self.recipient = Recipient(channel=Channel.EMAIL, address=tenant.owner)
         self.request = DecisionRequest(
@@ -416,6 +421,26 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "retention.release_hold": lambda f, k, s: f(k.tenant.hold, person="x@y.example", reason="x", session=s),
     "retention.stretches_of": lambda f, _, s: f(LONG_AGO.date(), session=s),
     "retention.unfinished_months": lambda f, _, s: f(session=s),
+    "billing.add_closing": lambda f, k, s: f(k.org_id, LATER_MONTH, session=s),
+    "billing.add_statement": lambda f, k, s: f(k.org_id, BILLED_MONTH, k.statement, session=s),
+    "billing.billed": lambda f, k, s: f(k.org_id, session=s),
+    "billing.closing_of": lambda f, k, s: f(k.org_id, BILLED_MONTH, session=s),
+    "billing.due_months": lambda f, k, s: f(k.org_id, session=s),
+    "billing.entries_of": lambda f, k, s: list(f(k.org_id, BILLED_MONTH, session=s)),
+    "billing.frozen_statement": lambda f, k, s: f(k.org_id, BILLED_MONTH, session=s),
+    "billing.frozen_statements": lambda f, k, s: list(f(None, org_id=k.org_id, session=s)),
+    "billing.is_closed": lambda f, k, s: f(k.org_id, BILLED_MONTH, session=s),
+    "billing.lines_of": lambda f, k, s: f(k.org_id, BILLED_MONTH, session=s),
+    # A lock is no row; that of another one's billing tells nothing.
+    "billing.lock_billing": lambda f, k, s: not f(k.org_id, session=s),
+    "billing.organizations_billed": lambda f, k, s: [each for each in f(session=s) if each.org_id == k.tenant.id],
+    "billing_check.unreconciled": lambda f, k, s: f(org_id=k.org_id, session=s),
+    "billing_check.untrue_statements": lambda f, k, s: f(org_id=k.org_id, session=s),
+    # Beside what is the caller's own.
+    "vendor_usage.calls_without_usage": lambda f, _, s: f(BILLED_MONTH, "UTC", session=s) - 1,
+    "vendor_usage.used_by_day": lambda f, _, s: (
+        [figures[Measure.INPUT] for figures in f(BILLED_MONTH, "UTC", session=s).values()] != [TOKENS_USED]
+    ),
     "votes.votes_on": lambda f, k, s: f([k.approval.id], session=s),
 }
 
@@ -486,6 +511,8 @@ def test_nothing_is_read_changed_or_attached_across_organisations(database: str)
 # What writes rows of one organisation that refer to others: these must be the same one's.
 _ATTACHING = (
     "agent_memory.note",
+    "billing.add_closing",
+    "billing.add_statement",
     "budget_shares.lock",
     "budgets.reserve",
     "effects.add_effect",

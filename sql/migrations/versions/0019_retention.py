@@ -1,7 +1,7 @@
 """Partitions of the audit log that make room for themselves, retention by policy, legal holds, archives.
 
 Revision ID: 0019
-Revises: 0015
+Revises: 0017
 """
 
 from pathlib import Path

@@ -283,6 +283,14 @@ ALTER TABLE agent_action_audit_log
     DROP CONSTRAINT agent_action_audit_log_chain_version_check,
     ADD CONSTRAINT agent_action_audit_log_chain_version_check CHECK (chain_version IN (2, 3));
 
+-- What is hashed now, customers read too: they could not check their chain otherwise.
+CREATE OR REPLACE VIEW client.audit WITH (security_barrier) AS
+SELECT org_id, sequence, recorded_at, event, actor, run_id, step_id, action, risk, was_automatic, approval_id, digest,
+       success, summary, rules_version, policy_version, error, result_digest, chain_version, previous_hash, row_hash,
+       summary_digest, summary_salt
+FROM public.agent_action_audit_log;
+GRANT SELECT (summary_digest, summary_salt) ON agent_action_audit_log TO maos_views;
+
 -- Takes every text of an organisation's payloads that mentions somebody out of them; returns how many rows of each run.
 -- Who did what stays: initiators, deciders, voters, actors. So do summaries that are part of a hash.
 CREATE FUNCTION erase_mentions(org uuid, subjects text[]) RETURNS TABLE (run_id uuid, changed bigint)

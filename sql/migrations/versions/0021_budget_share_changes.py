@@ -1,7 +1,7 @@
 """A call waits for one share of a budget rather than for all of them.
 
 Revision ID: 0021
-Revises: 0019
+Revises: 0020
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from alembic import op
 
 revision: str = "0021"
-down_revision: str | None = "0019"
+down_revision: str | None = "0020"
 branch_labels: str | None = None
 depends_on: str | None = None
 
