@@ -130,6 +130,18 @@ class Known:
         """Return a notice of the other one's approval."""
         return notice_row(NoticeKind.REMINDER, self.waiting, self.recipient, reminder=1)
 
+    def threshold(self) -> ApprovalNotice:
+        """Return a notice of the other one's budget."""
+        return ApprovalNotice(
+            **self.recipient.model_dump(),
+            org_id=self.org_id,
+            kind=NoticeKind.THRESHOLD,
+            budget_id=self.tenant.budget,
+            period_start=EVER,
+            percent=50,
+            urgent=False,
+        )
+
     def effect(self) -> EffectRow:
         """Return an effect that is to be attached to the other one's run."""
         return EffectRow(
@@ -208,6 +220,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "budget_limits.add_budget": lambda f, k, s: f(k.new_budget, Decimal(1), (), org_id=k.org_id, session=s),
     "budget_limits.claim_notice": lambda f, k, s: f(k.tenant.budget, EVER, 99, session=s),
     "budget_limits.find_budget": lambda f, k, s: f(k.budget, org_id=k.org_id, session=s),
+    "budget_limits.find_budgets": lambda f, k, s: f([k.tenant.budget], session=s),
     "budget_limits.list_budgets": lambda f, k, s: f(k.org_id, k.run.id, session=s),
     "budget_limits.set_zone": lambda f, k, s: f(k.org_id, ZoneInfo("Asia/Tokyo"), session=s),
     "budget_limits.watched_budgets": lambda f, k, s: [row.id for row, _ in f(session=s) if row.id == k.tenant.budget],
@@ -303,6 +316,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "notice_routes.routes_of": lambda f, k, s: f(k.org_id, session=s),
     "notices.add_notices": lambda f, k, s: f([k.notice()], session=s),
     "notices.approvals_told_of": lambda f, k, s: f([k.notice()], session=s),
+    "notices.budgets_told_of": lambda f, k, s: f([k.threshold()], session=s),
     "notices.claim": lambda f, k, s: f(k.recipient, session=s),
     "notices.drop_outdated": lambda f, k, s: f(session=s),  # noqa: ARG005 - its own organisation's
     "notices.list_notices": lambda f, k, s: f(org_id=k.org_id, limit=10, session=s),
@@ -332,6 +346,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "organizations.resume": lambda f, k, s: f(k.org_id, session=s),
     "organizations.revoke_role": lambda f, k, s: f(k.tenant.user, "owner", org_id=k.org_id, session=s),
     "organizations.roles_of": lambda f, k, s: f(k.tenant.user, org_id=k.org_id, session=s),
+    "organizations.slug_of": lambda f, k, s: f(k.org_id, session=s),
     "organizations.suspend": lambda f, k, s: f(k.org_id, "x@y.example", "x", session=s),
     "overdue.asleep_over_expired": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
     "overdue.lock_orphans": lambda f, k, s: f(k.run.id, session=s),
@@ -416,6 +431,9 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "retention.release_hold": lambda f, k, s: f(k.tenant.hold, person="x@y.example", reason="x", session=s),
     "retention.stretches_of": lambda f, _, s: f(LONG_AGO.date(), session=s),
     "retention.unfinished_months": lambda f, _, s: f(session=s),
+    "top_ups.asleep_over_withdrawn": lambda f, _, s: f(session=s),
+    "top_ups.lock_questions": lambda f, _, s: f(None, session=s),
+    "top_ups.organizations_that_ask": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     "votes.votes_on": lambda f, k, s: f([k.approval.id], session=s),
 }
 
