@@ -302,6 +302,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "learning.lesson_of": lambda f, k, s: f(k.approval.id, session=s),
     "learning.records_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
     "leases.holds_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
+    "leases.left_running": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
     "leases.release_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
     "leases.renew_lease": lambda f, k, s: f(k.run.id, k.run.epoch, LONG, session=s),
     "leases.revoke_lease": lambda f, k, s: f(k.run.id, session=s),
