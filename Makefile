@@ -1,6 +1,6 @@
 # Two commands matter: `make demo` and `make test`. Both set everything up first.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos prove-approvals bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry bench-ledger bench-billing
+.PHONY: help setup demo test check chaos prove-approvals prove-budgets bench-executor bench-limits bench-budgets bench-audit bench-approvals bench-expiry bench-ledger bench-billing
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,7 @@ help:
 	@echo "make check  run the checks alone: ruff, mypy"
 	@echo "make chaos  kill runs at 200 places and write docs/reliability.md; about half an hour"
 	@echo "make prove-approvals  race people and timers for approvals 2,000 times; about ten minutes"
+	@echo "make prove-budgets  kill 1,000 callers of one budget, 100 at a time; a few minutes"
 	@echo "make bench-executor  measure what the executor adds to the work of steps; about three minutes"
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
@@ -59,6 +60,10 @@ chaos: setup
 prove-approvals: export MAOS_PROVE_APPROVALS := 1
 prove-approvals: setup
 	$(BIN)/pytest --timeout=3600 tests/integration/test_decision_races.py
+
+prove-budgets: export MAOS_PROVE_BUDGETS := 1
+prove-budgets: setup
+	$(BIN)/pytest --capture=no --quiet --timeout=3600 tests/integration/test_budget_proof.py
 
 bench-executor: export PREFECT_LOGGING_LEVEL := WARNING
 bench-executor: setup

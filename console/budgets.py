@@ -9,6 +9,7 @@ import click
 from console.ids import run_id_of
 from console.organisations import known_org_id
 from console.output import Row, print_rows
+from console.waking import wake_answered
 from maos.budgets import (
     BudgetKey,
     BudgetPeriod,
@@ -19,7 +20,7 @@ from maos.budgets import (
     checked_zone,
 )
 from maos.errors import BadInput
-from tasks.budgets import BudgetView, budgets_of, set_budget, set_zone, top_up
+from tasks.budgets import BudgetView, ChangedBudget, budgets_of, set_budget, set_zone, top_up
 
 _COLUMNS = ("scope", "name", "unit", "period", "begins", "ends", "limit", "spent", "reserved", "left", "notice_at")
 _LONGEST_NAME = 100
@@ -79,7 +80,8 @@ def set_(
     """Set a limit, from now on and in the present period too.
 
     Every call of a paid engine must fit into each budget that it falls under: the organisation's, its team's, its
-    agent's and its run's. A limit below what is spent is taken: nothing fits any more until the next period.
+    agent's and its run's. A limit below what is spent is taken: nothing fits any more until the next period. Runs that
+    wait for a top-up of it go on, the oldest first, as many as fit; their approvals are withdrawn.
 
     \b
     Examples:
@@ -91,8 +93,8 @@ def set_(
     key = _key(org_id, scope, name, unit, period)
     limit = checked_amount(amount, key.unit)
     thresholds = checked_thresholds(percents) if percents else None
-    view = set_budget(key, limit, thresholds, person=person.strip().lower(), org_id=org_id)
-    click.echo(f"{key.in_words}: {_in_words(view)}")
+    person = person.strip().lower()
+    _say(set_budget(key, limit, thresholds, person=person, org_id=org_id), person)
 
 
 @budgets.command("top-up")
@@ -101,7 +103,7 @@ def set_(
 def top_up_(org: str, scope: str, name: str | None, unit: str, period: str, person: str, amount: str) -> None:
     """Raise a limit in its present period; the next one begins with what was set.
 
-    A run that waits for a top-up goes on when its own approval is decided: see 'maos approvals list'.
+    Runs that wait for a top-up of it go on, the oldest first, as many as fit; their approvals are withdrawn.
 
     \b
     Example:
@@ -112,8 +114,8 @@ def top_up_(org: str, scope: str, name: str | None, unit: str, period: str, pers
     more = checked_amount(amount, key.unit)
     if not more:
         raise BadInput("amount", amount, "more than nothing")
-    view = top_up(key, more, person=person.strip().lower(), org_id=org_id)
-    click.echo(f"{key.in_words}: {_in_words(view)}")
+    person = person.strip().lower()
+    _say(top_up(key, more, person=person, org_id=org_id), person)
 
 
 @budgets.command()
@@ -158,6 +160,14 @@ def _key(org_id: UUID, scope: str, name: str | None, unit: str, period: str) -> 
             raise BadInput("name", name or "", f"the {whose.value} that the budget is for")
         owner = str(run_id_of(name)) if whose is BudgetScope.RUN else name
     return BudgetKey(scope=whose, owner=owner, unit=BudgetUnit(unit), period=BudgetPeriod(period))
+
+
+def _say(changed: ChangedBudget, person: str) -> None:
+    click.echo(f"{changed.view.key.in_words}: {_in_words(changed.view)}")
+    asleep = wake_answered(changed.answered, person) if changed.answered else frozenset()
+    for question in changed.answered:
+        when = "goes on within a minute" if question.run_id in asleep else "goes on"
+        click.echo(f"run {question.run_id}: its call fits, it {when}")
 
 
 def _in_words(view: BudgetView) -> str:

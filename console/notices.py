@@ -1,4 +1,4 @@
-"""`maos notices`: who is told of approvals, by which way, and what became of it."""
+"""`maos notices`: who is told of approvals and budgets, by which way, and what became of it."""
 
 from uuid import UUID, uuid4
 
@@ -12,13 +12,14 @@ from maos.notice_text import Message, Told
 from maos.notices import Channel, NoticeKind, Recipient, Route
 from maos.risk import RiskLevel
 from sql.notice_routes import list_routes
+from sql.notice_tables import ApprovalNotice
 from sql.notices import list_notices
 from sql.session import system_session
 from sql.tables import utc_now
 from tasks.notice_channels import Parcel, key_of, send
 from tasks.notice_routes import add_route, remove_route
 
-_LIST = ("created_at", "org", "kind", "approval_id", "channel", "address", "urgent", "due_at", "sent_at", "error")
+_LIST = ("created_at", "org", "kind", "about", "channel", "address", "urgent", "due_at", "sent_at", "error")
 _ROUTES = ("id", "org", "role", "person", "minimum_risk", "channel", "target")
 _TEST_SECONDS = 20.0
 _CHANNEL = click.option(
@@ -28,7 +29,7 @@ _CHANNEL = click.option(
 
 @click.group()
 def notices() -> None:
-    """Say who is told of approvals and how; list what was told."""
+    """Say who is told of approvals and budgets, and how; list what was told."""
 
 
 @notices.command("list")
@@ -44,9 +45,12 @@ def list_(org: str | None, limit: int, as_json: bool) -> None:
     """
     with system_session() as session:
         found = list_notices(org_id=org_id_of(org), limit=limit, session=session)
-    print_rows(
-        [{"org": slug, **row.model_dump()} for row, slug in found], as_json=as_json, columns=_LIST, title="notices"
-    )
+    rows = [{"org": slug, "about": _about(row), **row.model_dump()} for row, slug in found]
+    print_rows(rows, as_json=as_json, columns=_LIST, title="notices")
+
+
+def _about(row: ApprovalNotice) -> str:
+    return f"{row.percent} % of budget {row.budget_id}" if row.budget_id else f"approval {row.approval_id}"
 
 
 @notices.command()
@@ -91,7 +95,7 @@ def route() -> None:
     default=RiskLevel.LOW.value,
     show_default=True,
     type=click.Choice([each.value for each in RiskLevel]),
-    help="Only of approvals of at least this risk.",
+    help="Only of what has at least this risk; thresholds of budgets have medium.",
 )
 @_CHANNEL
 @click.option("--target", help="The name of a block, or an address; email goes to each person's own without it.")

@@ -1,4 +1,4 @@
-"""Waking runs after their approvals were decided on the command line."""
+"""Waking runs after their approvals were decided, or are no longer needed, by what somebody did on the command line."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -7,7 +7,7 @@ from httpx import HTTPError
 
 from console.prefect_api import require_server, resume
 from maos.approvals import Approval
-from maos.errors import StackError
+from maos.errors import BadInput, StackError
 from maos.statuses import ApprovalStatus
 from sql.approvals import find_approval
 from sql.session import system_session
@@ -27,6 +27,17 @@ def wake_run_of(approval: Approval, person: str) -> bool:
     if approval.status is ApprovalStatus.PENDING:
         return not wake_all([approval.run_id], person)
     return resume(approval.run_id, person, picked_up=lambda: _is_consumed(approval.id))
+
+
+def wake_answered(questions: Collection[Approval], person: str) -> frozenset[UUID]:
+    """Have the runs of questions go on that were withdrawn; return those that are left to housekeeping."""
+    run_ids = {each.run_id for each in questions if each.run_id}
+    try:
+        require_server()
+    except BadInput:
+        # What was changed stands in the ledger, whoever can be told.
+        return frozenset(run_ids)
+    return wake_all(run_ids, person)
 
 
 def _is_consumed(approval_id: UUID) -> bool:

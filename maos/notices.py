@@ -1,4 +1,4 @@
-"""Notices of approvals: who is told what, by which way, when, and when again where that failed."""
+"""Notices of approvals and budgets: who is told what, by which way, when, and when again where that failed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.approvals import Approval
 from maos.decisions import Reviewer, may_decide
 from maos.risk import RiskLevel
+from maos.roles import Role
 from maos.votes import Vote, escalated_to
 
 # What is urgent is told at once; of everything else a person hears once in so long.
@@ -19,15 +20,20 @@ CLAIM = timedelta(minutes=1)
 MOST_ATTEMPTS = 12
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 _URGENT_FROM = RiskLevel.HIGH
+# Who can raise a budget, and who looks after the runs that will wait when it is used up.
+_HEAR_OF_BUDGETS = frozenset({Role.OWNER, Role.OPERATOR})
+# That of the question which a run asks when a budget is used up: a route takes both or neither.
+BUDGET_RISK = RiskLevel.MEDIUM
 
 
 class NoticeKind(StrEnum):
-    """What is told of an approval."""
+    """What is told: of an approval, or that what is spent of a budget has reached a threshold."""
 
     REQUESTED = "requested"
     REMINDER = "reminder"
     ESCALATED = "escalated"
     EXPIRED = "expired"
+    THRESHOLD = "threshold"
 
 
 class Channel(StrEnum):
@@ -88,6 +94,11 @@ def addressed(kind: NoticeKind, approval: Approval, people: Iterable[Person], vo
         return able
     groups = escalated_to(approval)
     return [person for person in able if any(group.includes(person.email, person.roles) for group in groups)]
+
+
+def told_of_budgets(people: Iterable[Person]) -> list[Person]:
+    """Return who is told that a budget comes to its end."""
+    return [person for person in people if person.roles & _HEAR_OF_BUDGETS]
 
 
 def recipients_of(people: Iterable[Person], routes: Sequence[Route], risk: RiskLevel) -> list[Recipient]:

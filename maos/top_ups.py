@@ -3,12 +3,14 @@
 import math
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
 from maos.approval_view import as_code
+from maos.approvals import Approval
 from maos.budgets import EVER, Amounts, BudgetScope, BudgetUnit, Hold
 
 # The step of an approval that asks for a top-up: no step can be called so.
@@ -134,9 +136,31 @@ def top_up_payload(shortage: Shortage, amount: Decimal, *, run_attempt: int) -> 
         "period": shortage.hold.period.isoformat(),
         "unit": shortage.hold.unit.value,
         "top_up": f"{amount:f}",
+        "next_call": f"{shortage.hold.amount:f}",
         "step": shortage.step_id,
         "run_attempt": run_attempt,
     }
+
+
+def budget_asked_about(question: Approval) -> UUID:
+    """Return the id of the budget that a question is about."""
+    return UUID(question.payload["budget"])
+
+
+def that_fit(asked: Sequence[Approval], room: Mapping[UUID, Decimal]) -> list[Approval]:
+    """Return the questions whose next calls fit by now: so many as fit beside each other.
+
+    Args:
+        asked: those that may go first, first.
+        room: what is left of each budget.
+    """
+    left, fit = dict(room), []
+    for question in asked:
+        budget, most = budget_asked_about(question), Decimal(question.payload["next_call"])
+        if most <= left[budget]:
+            left[budget] -= most
+            fit.append(question)
+    return fit
 
 
 def top_up_as_markdown(shortage: Shortage, forecast: Forecast, amount: Decimal) -> str:
@@ -159,7 +183,9 @@ def top_up_as_markdown(shortage: Shortage, forecast: Forecast, amount: Decimal) 
     guessed = f" Nothing is known of {unknown}: counted at the most it may take." if unknown else ""
     return (
         f"A call does not fit into {shortage.in_words}. What is done stays. Approving raises the limit by the amount "
-        f"below, once, and the run goes on; rejecting fails the step.\n\n| | |\n|---|---|\n{table}\n\n{known}{guessed}"
+        "below, once, and the run goes on; rejecting fails the step. Should the call fit before that, because somebody "
+        "raises the budget or others give back, the run goes on by itself.\n\n"
+        f"| | |\n|---|---|\n{table}\n\n{known}{guessed}"
     )
 
 

@@ -184,7 +184,9 @@ def cancel_pending(run_id: UUID, reason: str, *, session: Session) -> None:
     withdraw(col(AgentPendingAction.run_id) == run_id, reason, session=session)
 
 
-def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> None:
+def withdraw(
+    which: ColumnElement[bool], reason: str, *, by: str = "maos", via: str = "system", session: Session
+) -> None:
     """Withdraw those of the approvals that nobody has decided."""
     pending = select(AgentPendingAction.id).where(which, col(AgentPendingAction.status) == ApprovalStatus.PENDING)
     # In the order in which those are locked that are decided together.
@@ -194,8 +196,8 @@ def withdraw(which: ColumnElement[bool], reason: str, *, session: Session) -> No
         .where(col(AgentPendingAction.id).in_(locked))
         .values(
             status=ApprovalStatus.CANCELLED,
-            decided_by="maos",
-            decided_via="system",
+            decided_by=by,
+            decided_via=via,
             decided_at=utc_now(),
             note=reason,
             version=AgentPendingAction.version + 1,

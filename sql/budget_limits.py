@@ -1,6 +1,6 @@
 """Rows of `budgets`: the limits that people set, and whom they belong to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -50,6 +50,11 @@ def add_budget(key: BudgetKey, limit: Decimal, thresholds: Sequence[int], *, org
     session.add(row)
     session.flush()
     return row
+
+
+def find_budgets(budget_ids: Collection[UUID], *, session: Session) -> Sequence[Budget]:
+    """Return those of the budgets that there are."""
+    return session.exec(select(Budget).where(col(Budget.id).in_(budget_ids))).all()
 
 
 def list_budgets(org_id: UUID, run_id: UUID | None, *, session: Session) -> Sequence[Budget]:

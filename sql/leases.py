@@ -3,18 +3,17 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, update
+from sqlalchemy import ColumnElement, func, literal_column, or_, update
 from sqlmodel import Session, col, select
 
-from sql.tables import OrchestratorRun
+from sql.tables import AgentInvocation, OrchestratorRun
 
 
 def take_lease(run_id: UUID, lasting: timedelta, *, session: Session) -> int | None:
     """Take a run up if no process holds it; return the new epoch, or None while another one does."""
-    free = or_(col(OrchestratorRun.lease_expires_at).is_(None), col(OrchestratorRun.lease_expires_at) <= func.now())
     taken = session.execute(
         update(OrchestratorRun)
-        .where(col(OrchestratorRun.id) == run_id, free)
+        .where(col(OrchestratorRun.id) == run_id, _free())
         .values(epoch=OrchestratorRun.epoch + 1, lease_expires_at=func.now() + lasting)
         .returning(col(OrchestratorRun.epoch))
     )
@@ -63,5 +62,16 @@ def revoke_lease(run_id: UUID, *, session: Session) -> None:
 
 def unleased(run_ids: list[UUID], *, session: Session) -> set[UUID]:
     """Return those of the runs that no process holds."""
-    free = or_(col(OrchestratorRun.lease_expires_at).is_(None), col(OrchestratorRun.lease_expires_at) <= func.now())
-    return set(session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).in_(run_ids), free)))
+    return set(session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).in_(run_ids), _free())))
+
+
+def left_running(*, session: Session) -> list[UUID]:
+    """Return the runs that have attempts under way and no process that could carry them out."""
+    # Not as a parameter: the partial index holds for this value alone.
+    running: ColumnElement[bool] = literal_column("(agent_invocations.status = 'running')")
+    statement = select(OrchestratorRun.id).join(AgentInvocation, col(AgentInvocation.run_id) == OrchestratorRun.id)
+    return list(session.exec(statement.where(running, _free()).distinct()))
+
+
+def _free() -> ColumnElement[bool]:
+    return or_(col(OrchestratorRun.lease_expires_at).is_(None), col(OrchestratorRun.lease_expires_at) <= func.now())

@@ -1,9 +1,9 @@
 """The columns of the tables of notices; constraints, indexes and row level security live in the migrations."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import DateTime, Text
+from sqlalchemy import Date, DateTime, SmallInteger, Text
 from sqlmodel import Field, SQLModel
 
 from sql.tables import utc_now
@@ -27,18 +27,23 @@ class NoticeRoute(SQLModel, table=True):
 
 
 class ApprovalNotice(SQLModel, table=True):
-    """Something of an approval that somebody is to be told: when next it is tried, and what became of it."""
+    """Something of an approval or a budget that somebody is to be told: when next it is tried, what became of it."""
 
     __tablename__ = "approval_notices"
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     org_id: UUID
-    approval_id: UUID
     kind: str = Field(sa_type=Text)
-    revision: int
-    stage: int
-    escalated: bool
-    reminder: int
+    # Of an approval:
+    approval_id: UUID | None = None
+    revision: int | None = None
+    stage: int | None = None
+    escalated: bool | None = None
+    reminder: int | None = None
+    # Of a threshold:
+    budget_id: UUID | None = None
+    period_start: date | None = Field(default=None, sa_type=Date)
+    percent: int | None = Field(default=None, sa_type=SmallInteger)
     channel: str = Field(sa_type=Text)
     address: str = Field(sa_type=Text)
     user_id: UUID | None = None

@@ -1,7 +1,7 @@
-"""Rows of `approval_notices`: written with what they tell of, claimed by one sender, sent or dropped."""
+"""Rows of `approval_notices`, also those of budgets: written with what they tell of, claimed once, sent or dropped."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, update
@@ -10,10 +10,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from maos.approvals import Approval
-from maos.notices import CLAIM, QUIET, Channel, NoticeKind, Recipient, is_urgent
+from maos.notices import BUDGET_RISK, CLAIM, QUIET, Channel, NoticeKind, Recipient, is_urgent
 from maos.statuses import ApprovalStatus
 from sql.approval_tables import AgentActionVote, AgentPendingAction
 from sql.approvals import approval_of
+from sql.budget_standings import Standing, find_standing
 from sql.notice_tables import ApprovalNotice
 from sql.tables import Organization, utc_now
 
@@ -25,7 +26,7 @@ _WAITING: tuple[ColumnElement[bool], ...] = (
 
 
 def notice_row(kind: NoticeKind, approval: Approval, recipient: Recipient, *, reminder: int) -> ApprovalNotice:
-    """Return a notice that is not written yet."""
+    """Return a notice of an approval that is not written yet."""
     return ApprovalNotice(
         **recipient.model_dump(),
         org_id=approval.org_id,
@@ -36,6 +37,19 @@ def notice_row(kind: NoticeKind, approval: Approval, recipient: Recipient, *, re
         escalated=approval.escalated,
         reminder=reminder,
         urgent=is_urgent(kind, approval.risk),
+    )
+
+
+def threshold_row(percent: int, standing: Standing, recipient: Recipient) -> ApprovalNotice:
+    """Return a notice of a threshold that is not written yet."""
+    return ApprovalNotice(
+        **recipient.model_dump(),
+        org_id=standing.org_id,
+        kind=NoticeKind.THRESHOLD,
+        budget_id=standing.budget_id,
+        period_start=standing.period_start,
+        percent=percent,
+        urgent=is_urgent(NoticeKind.THRESHOLD, BUDGET_RISK),
     )
 
 
@@ -119,12 +133,22 @@ def claim(recipient: Recipient, *, session: Session) -> Sequence[ApprovalNotice]
     return session.scalars(claimed).all()
 
 
-def approvals_told_of(notices: Sequence[ApprovalNotice], *, session: Session) -> tuple[dict[UUID, Approval], str]:
-    """Return the approvals that notices of one organisation tell of, by their ids, and the organisation's slug."""
-    ids = {notice.approval_id for notice in notices}
+def approvals_told_of(notices: Sequence[ApprovalNotice], *, session: Session) -> dict[UUID, Approval]:
+    """Return the approvals that notices tell of, by their ids."""
+    ids = {notice.approval_id for notice in notices if notice.approval_id}
     found = session.exec(select(AgentPendingAction).where(col(AgentPendingAction.id).in_(ids)))
-    slug = session.exec(select(Organization.slug).where(Organization.id == notices[0].org_id)).one()
-    return {row.id: approval_of(row) for row in found}, slug
+    return {row.id: approval_of(row) for row in found}
+
+
+def budgets_told_of(notices: Sequence[ApprovalNotice], *, session: Session) -> list[tuple[int, Standing]]:
+    """Return the budgets that notices tell of as they stand now, each with the highest threshold among them."""
+    highest: dict[tuple[UUID, date], int] = {}
+    for notice in notices:
+        if notice.budget_id and notice.period_start and notice.percent:
+            period = (notice.budget_id, notice.period_start)
+            highest[period] = max(notice.percent, highest.get(period, 0))
+    found = ((percent, find_standing(*period, session=session)) for period, percent in highest.items())
+    return [(percent, standing) for percent, standing in found if standing]
 
 
 def mark_sent(ids: Collection[UUID], *, session: Session) -> None:

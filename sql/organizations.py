@@ -19,6 +19,11 @@ def find_organization(slug: str, *, session: Session) -> Organization | None:
     return session.exec(select(Organization).where(Organization.slug == slug)).first()
 
 
+def slug_of(org_id: UUID, *, session: Session) -> str:
+    """Return the slug of an organisation that exists."""
+    return session.exec(select(Organization.slug).where(Organization.id == org_id)).one()
+
+
 def active_organizations(*, session: Session) -> Sequence[tuple[UUID, str]]:
     """Return id and slug of every organisation that is not suspended."""
     statement = select(Organization.id, Organization.slug).where(Organization.status == "active")

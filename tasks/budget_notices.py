@@ -1,4 +1,4 @@
-"""Notices that a budget comes to its end: one for each threshold in each period."""
+"""Notices that a budget comes to its end: one for each threshold in each period, to the people who can do something."""
 
 import logging
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from sql.budget_standings import Standing, find_standing
 from sql.budget_tables import Budget
 from sql.budgets import counter_of
 from sql.session import org_session, system_session
+from tasks.notices import tell_of_thresholds
 
 _LOG = logging.getLogger(__name__)
 # What is settled just before a period ends is told in the next one.
@@ -24,13 +25,15 @@ class BudgetNotice:
     """That a threshold of a budget was passed."""
 
     org_id: UUID
-    budget_id: UUID
     percent: int
     words: str
 
 
 def note_thresholds() -> list[str]:
-    """Give the notices that are due, each once; return a sentence for each.
+    """Write down the notices that are due, each once; return a sentence for each.
+
+    With that it was noticed, in one transaction: whoever dies has done all of it or nothing. What is written is sent
+    with the notices of approvals.
 
     Read from what is settled, apart from the calls: a call waits for no notice, and one that was missed is due still.
     """
@@ -44,7 +47,7 @@ def note_thresholds() -> list[str]:
         ]
     due = [notice for budget, standing in standings for notice in _due(budget, standing)]
     for notice in due:
-        _give(notice)
+        _LOG.warning("budget of organisation %s: %s", notice.org_id, notice.words)
     return [notice.words for notice in due]
 
 
@@ -59,16 +62,12 @@ def _due(budget: Budget, standing: Standing) -> list[BudgetNotice]:
         key = budget_limits.key_of(budget)
         taken = f"{key.unit.in_words(standing.spent)} of {key.unit.in_words(standing.limit)} are spent"
         notices = [
-            BudgetNotice(budget.org_id, budget.id, percent, f"{key.in_words}: {percent} % reached, {taken}")
+            BudgetNotice(budget.org_id, percent, f"{key.in_words}: {percent} % reached, {taken}")
             for percent in passed
             if percent > before
         ]
+        tell_of_thresholds([notice.percent for notice in notices], standing, session=session)
         for notice in notices:
             event = AuditEvent(event="budget.threshold", actor="maos", run_id=None, summary=notice.words)
             audit.append_audit(event, org_id=budget.org_id, session=session)
     return notices
-
-
-def _give(notice: BudgetNotice) -> None:
-    """Tell whoever is to hear of it: the one place from which notices of budgets leave."""
-    _LOG.warning("budget of organisation %s: %s", notice.org_id, notice.words)

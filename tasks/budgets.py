@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict
 from sqlmodel import Session
 
+from maos.approvals import Approval
 from maos.audit import act_of
 from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit, day_begins, period_end
 from maos.errors import BadInput
@@ -18,6 +19,7 @@ from sql.budget_standings import find_standing
 from sql.budget_tables import Budget
 from sql.budgets import counter_of
 from sql.session import org_session, system_session
+from tasks.budget_room import withdraw_what_fits
 from tasks.people import check_permission
 from tasks.policies import policy_book
 from tasks.rules import rule_book
@@ -40,9 +42,18 @@ class BudgetView(BaseModel):
     left: Decimal
 
 
+class ChangedBudget(BaseModel):
+    """A budget after somebody has changed it, and the questions for more of it that this has answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+    view: BudgetView
+    answered: tuple[Approval, ...]
+
+
 def set_budget(
     key: BudgetKey, limit: Decimal, thresholds: Sequence[int] | None, *, person: str, org_id: UUID
-) -> BudgetView:
+) -> ChangedBudget:
     """Set a limit, in the present period too; one below what is spent stops whatever comes next.
 
     Args:
@@ -68,10 +79,10 @@ def set_budget(
         told = f", notices at {', '.join(f'{each} %' for each in view.thresholds)}" if view.thresholds else ""
         summary = f"{key.in_words}: {key.unit.in_words(limit)}{told}"
         audit.append_audit(act_of(person, "budget.set", summary), org_id=org_id, session=session)
-    return view
+        return _changed(row, view, summary, person=person, session=session)
 
 
-def top_up(key: BudgetKey, amount: Decimal, *, person: str, org_id: UUID) -> BudgetView:
+def top_up(key: BudgetKey, amount: Decimal, *, person: str, org_id: UUID) -> ChangedBudget:
     """Raise a limit by an amount, in the present period alone.
 
     Raises:
@@ -89,7 +100,12 @@ def top_up(key: BudgetKey, amount: Decimal, *, person: str, org_id: UUID) -> Bud
         view = _view(row, now, session=session)
         summary = f"{key.in_words}: raised by {key.unit.in_words(amount)} to {key.unit.in_words(limit)}"
         audit.append_audit(act_of(person, "budget.topped_up", summary), org_id=org_id, session=session)
-    return view
+        return _changed(row, view, summary, person=person, session=session)
+
+
+def _changed(row: Budget, view: BudgetView, summary: str, *, person: str, session: Session) -> ChangedBudget:
+    fits = withdraw_what_fits(summary, person=person, budget_id=row.id, org_id=row.org_id, session=session)
+    return ChangedBudget(view=view, answered=tuple(fits))
 
 
 def set_zone(zone: ZoneInfo, *, person: str, org_id: UUID) -> None:

@@ -8,13 +8,18 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from uuid import UUID
 
+from sqlmodel import Session
+
 from maos.approvals import Approval
+from maos.budgets import BudgetKey, BudgetScope
 from maos.errors import EngineFailure, FailureKind, StackError
-from maos.notice_text import Message, Told
+from maos.notice_text import Message, Told, ToldBudget
 from maos.notices import MOST_ATTEMPTS, Channel, NoticeKind, Recipient, pause_after
 from maos.runs import Run
 from sql import notices
+from sql.budget_standings import Standing
 from sql.notice_tables import ApprovalNotice
+from sql.organizations import slug_of
 from sql.session import org_session
 from tasks.notice_channels import Parcel, key_of, send
 from tasks.outages import outlasting
@@ -77,9 +82,8 @@ def _deliver_to(recipient: Recipient, org_id: UUID, *, seconds: float) -> bool |
         claimed = notices.claim(recipient, session=session)
         if not claimed:
             return None
-        approvals, org = notices.approvals_told_of(claimed, session=session)
-    told = tuple(_told(notice, approvals[notice.approval_id]) for notice in claimed)
-    parcel = Parcel(Message(org=org, told=told), recipient, key_of(each.id for each in claimed), seconds)
+        message = _message(claimed, org_id, session=session)
+    parcel = Parcel(message, recipient, key_of(each.id for each in claimed), seconds)
     try:
         send(parcel)
     except (EngineFailure, StackError) as error:
@@ -87,6 +91,30 @@ def _deliver_to(recipient: Recipient, org_id: UUID, *, seconds: float) -> bool |
         return False
     _note_sent(claimed, org_id)
     return True
+
+
+def _message(claimed: Sequence[ApprovalNotice], org_id: UUID, *, session: Session) -> Message:
+    approvals = notices.approvals_told_of(claimed, session=session)
+    told = tuple(_told(each, approvals[each.approval_id]) for each in claimed if each.approval_id)
+    org = slug_of(org_id, session=session)
+    standings = notices.budgets_told_of(claimed, session=session)
+    return Message(org=org, told=told, budgets=tuple(_told_budget(*each, org) for each in standings))
+
+
+def _told_budget(percent: int, standing: Standing, org: str) -> ToldBudget:
+    key = BudgetKey(scope=standing.scope, owner=standing.scope_id, unit=standing.unit, period=standing.period)
+    return ToldBudget(
+        budget=for_clients(key.in_words),
+        scope=standing.scope,
+        name=org if standing.scope is BudgetScope.ORG else for_clients(standing.scope_id),
+        unit=standing.unit,
+        period=standing.period,
+        begins=standing.period_start,
+        percent=percent,
+        limit=standing.limit,
+        spent=standing.spent,
+        left=standing.left,
+    )
 
 
 def _told(notice: ApprovalNotice, approval: Approval) -> Told:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from maos.approvals import Approval
 from maos.notices import NoticeKind, reminder_at, reminders_due
-from sql import approvals, overdue
+from sql import approvals, overdue, top_ups
 from sql.notices import organizations_with_notices
 from sql.session import only_one, org_session, system_session
 from tasks.expiry import expire_all
@@ -99,14 +99,15 @@ def _tell_everywhere() -> list[str]:
 
 
 def _wake_sleepers(over_escalations: set[UUID]) -> list[str]:
-    """Wake the runs whose form has to change: an approval on it was escalated, or has expired.
+    """Wake the runs whose form has to change: an approval on it was escalated, has expired, or was withdrawn.
 
-    Those of an earlier process that died before it woke them are among the latter.
+    Those of an earlier process that died before it woke them are among the latter two.
     """
     with system_session() as session:
         if not only_one(_WAKING, session=session):
             return []
-        run_ids = {*over_escalations, *overdue.asleep_over_expired(session=session)}
+        settled = [*overdue.asleep_over_expired(session=session), *top_ups.asleep_over_withdrawn(session=session)]
+        run_ids = {*over_escalations, *settled}
         if not run_ids:
             return []
         asleep = wake_all(run_ids, "maos")

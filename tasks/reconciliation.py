@@ -22,9 +22,10 @@ from sql.leases import unleased
 from sql.runs import find_run, open_runs
 from sql.session import only_one, org_session, system_session
 from tasks.budget_notices import note_thresholds
+from tasks.budget_room import go_on_with_what_fits
 from tasks.flow_runs import flow_runs_of, flow_runs_without_end, set_end, wake
 from tasks.orphans import withdraw_orphans
-from tasks.recovery import recover
+from tasks.recovery import recover, settle_what_died
 from tasks.runs import end_run
 
 # Any constant will do: it keeps two reconciliations apart.
@@ -43,7 +44,7 @@ def reconcile() -> list[str]:
 def _mend_what_is_open() -> list[str]:
     with system_session() as session:
         runs = open_runs(session=session)
-    said = withdraw_orphans()
+    said = [*settle_what_died(), *withdraw_orphans(), *go_on_with_what_fits()]
     said += _mend_all(runs, flow_runs_of([run.id for run in runs]), GRACE_SECONDS)
     return said + _mend_flow_runs({run.id for run in runs})
 

@@ -1,13 +1,17 @@
 """A run whose process ended without an end of the run: it goes on from its ledger, so many times."""
 
+from datetime import timedelta
+from uuid import UUID
+
 from prefect.client.schemas.objects import FlowRun
 
 from maos.audit import AuditEvent
 from maos.runs import Run
 from maos.settings import load_settings
 from maos.statuses import RunStatus
-from sql import audit, runs
-from sql.session import org_session
+from sql import audit, leases, runs
+from sql.session import org_session, system_session
+from tasks.abandonment import abandon_running, audit_abandoned
 from tasks.flow_runs import schedule_again, set_end
 from tasks.ledger import find_run
 from tasks.outages import outlasting
@@ -62,3 +66,30 @@ def _count(run: Run, at_most: int, reason: str) -> int | None:
             event = AuditEvent(event="run.recovered", actor="maos", run_id=run.id, success=False, summary=summary)
             audit.append_audit(event, org_id=run.org_id, session=session)
     return count
+
+
+def settle_what_died() -> list[str]:
+    """End what dead processes left running, so that budgets have back what it held; return a sentence for each run.
+
+    Whoever takes a run up does the same. But that may be long: until a worker is there that has room.
+    """
+    with system_session() as session:
+        run_ids = leases.left_running(session=session)
+    counts = [(run_id, _settle(run_id)) for run_id in run_ids]
+    return [
+        f"run {run_id}: {count} attempts ended that a dead process left running" for run_id, count in counts if count
+    ]
+
+
+@outlasting
+def _settle(run_id: UUID) -> int:
+    run = find_run(run_id)
+    if run is None:
+        return 0
+    with org_session(run.org_id) as session:
+        # For no time: the run is free again at once, but a process that only seemed dead can write nothing any more.
+        if leases.take_lease(run.id, timedelta(0), session=session) is None:
+            return 0
+        abandoned = abandon_running(run, session=session)
+        audit_abandoned(abandoned, session=session)
+    return len(abandoned.attempts)

@@ -13,8 +13,9 @@ from maos.canonical import digest_of
 from maos.engines import EngineType
 from maos.errors import BudgetExceeded
 from maos.frontier import has_failed, level_in
+from maos.notices import BUDGET_RISK
 from maos.policy import approval_policy
-from maos.risk import Amount, RiskFacts, RiskLevel
+from maos.risk import Amount, RiskFacts
 from maos.runs import Ledger, Run
 from maos.statuses import ApprovalStatus
 from maos.top_ups import (
@@ -39,7 +40,6 @@ from tasks.outages import outlasting
 from tasks.policies import policy_book
 from tasks.rules import rule_book
 
-_RISK = RiskLevel.MEDIUM
 _REFUSED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.EXPIRED})
 
 
@@ -131,7 +131,7 @@ def _policy_for(run: Run, shortage: Shortage, amount: Decimal) -> ApprovalPolicy
     book = policy_book(run.org_id)
     money = Amount(amount=amount, currency="USD") if shortage.hold.unit is BudgetUnit.USD else None
     level = level_in(run, book.policy)
-    return approval_policy(book, _RISK, RiskFacts(amount=money), level=level, approvers=ApprovalPolicy())
+    return approval_policy(book, BUDGET_RISK, RiskFacts(amount=money), level=level, approvers=ApprovalPolicy())
 
 
 def _question(run: Run, shortage: Shortage, forecast: Forecast, amount: Decimal) -> Question:
@@ -142,7 +142,7 @@ def _question(run: Run, shortage: Shortage, forecast: Forecast, amount: Decimal)
         title=f"The run is out of budget: top up by {shortage.hold.unit.in_words(amount)}?",
         preview=top_up_as_markdown(shortage, forecast, amount),
         payload=top_up_payload(shortage, amount, run_attempt=run.attempt),
-        risk=_RISK,
+        risk=BUDGET_RISK,
         cost_ceiling_usd=amount if shortage.hold.unit is BudgetUnit.USD else Decimal(0),
         kind=ApprovalKind.BUDGET,
         policy=who_tops_up(shortage.scope, _policy_for(run, shortage, amount)),

@@ -1,5 +1,6 @@
 """Budgets, and calls that are reserved and settled as the application does it, for tests and benchmarks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,7 @@ def add_budget(
     owner: str | None = None,
     period: BudgetPeriod = BudgetPeriod.TOTAL,
     unit: BudgetUnit = BudgetUnit.USD,
+    thresholds: Sequence[int] = (),
 ) -> UUID:
     """Add a budget; return its id."""
     row = Budget(
@@ -32,6 +34,7 @@ def add_budget(
         period=period,
         unit=unit,
         limit_amount=Decimal(limit),
+        thresholds=list(thresholds),
     )
     with org_session(org_id) as session:
         session.add(row)

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from console.budgets import budgets as budgets_command
+from console.run import read_request
 from console.usage import usage
 from maos.budgets import BudgetPeriod, BudgetScope, BudgetUnit
 from maos.corrections import PastCall
@@ -26,6 +27,7 @@ from sql.budgets import RunCaps
 from sql.organizations import ensure_organization
 from sql.session import org_session, system_session
 from tasks.budget_notices import note_thresholds
+from tasks.entrypoints import ENTRYPOINTS
 from tests.budgets import add_budget, begin, end, standing
 from tests.gates import OWNER, REVIEWER, rows
 from tests.rows import add_run, invocation
@@ -127,6 +129,18 @@ def test_the_cap_of_a_run_is_raised_by_its_id(org_id: UUID) -> None:
         ("calls", "3"),
         ("usd", "2.00000000"),
     ]
+
+
+def test_the_caps_of_a_run_are_given_at_its_start() -> None:
+    start = ("org=demo", "initiator=author@demo.example", "title=Orders", "dataset=/data/orders.csv")
+    caps = ("cost_cap_usd=0.50000001", "token_cap=20000", "call_cap=3")
+    request = read_request(ENTRYPOINTS["generate_report"], None, params=(*start, *caps))
+
+    assert (request.cost_cap_usd, request.token_cap, request.call_cap) == (Decimal("0.50000001"), 20000, 3)
+    for cap in ("cost_cap_usd=-1", "token_cap=many", "call_cap=0.5"):
+        with pytest.raises(BadInput) as refused:
+            read_request(ENTRYPOINTS["generate_report"], None, params=(*start, cap))
+        assert refused.value.field == cap.partition("=")[0]
 
 
 @pytest.mark.parametrize(

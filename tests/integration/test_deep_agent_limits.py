@@ -12,7 +12,7 @@ from blocks.claude import ClaudeEngine
 from tasks.holds import hold_run
 from tasks.ledger import find_run
 from tests.agents import DONE, agent_step, agents_server, cost, result, results, speaker, told, turns, why
-from tests.gates import answer_form, cancel_the_run, only_run_id, rows, wait_for
+from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, rows, wait_for, wait_for_form
 from tests.messages_request import CountRequest
 from tests.messages_server import Behaviour, Ending, MessagesServer
 from tests.plans import Bench
@@ -159,6 +159,46 @@ def test_limits_hold_for_the_whole_tree(bench: Bench, server: MessagesServer) ->
 
     assert len(server.requests) == 3
     assert "the limit of turns is reached (3)" in why()
+
+
+def test_time_that_others_work_is_time_of_the_step(bench: Bench, server: MessagesServer) -> None:
+    bench.before = lambda _text: time.sleep(1.5)
+    bench.plan(agent_step("research", sub_agents=[_sub("reader", "note_low")], limits={"wall_seconds": 1.2}))
+    server.will_call(_delegate("reader"), to="You are Ada.")
+    server.will_call(NOTE, to="You are reader.")
+    server.will_call(DONE, to="You are reader.")
+
+    assert bench.run().is_failed()
+
+    assert "the limit of wall time is reached (1.2 s)" in why()
+    assert len(server.requests) <= 2
+
+
+def test_identical_calls_are_counted_over_everybody_who_makes_them(bench: Bench, server: MessagesServer) -> None:
+    bench.plan(agent_step("research", "note_low", sub_agents=[_sub("reader", "note_low")]))
+    server.will_call(NOTE, _delegate("reader"), to="You are Ada.")
+    for _ in range(3):
+        server.will_call(NOTE, to="You are reader.")
+
+    assert bench.run().is_failed()
+
+    assert bench.effects == ["again"] * 3
+    assert "the limit of identical calls is reached (3): 'note_low' was called 4 times" in why()
+
+
+def test_calls_of_sub_agents_count_as_calls_of_the_run(bench: Bench, server: MessagesServer) -> None:
+    bench.plan(agent_step("research", sub_agents=[_sub("reader")]))
+    server.will_call(_delegate("reader"), to="You are Ada.")
+    server.will_call(DONE, to="You are reader.")
+    beside = bench.run_beside(call_cap=2)
+    question = wait_for_form()
+
+    assert "A call does not fit into the budget of the run." in question.preview
+    assert "| spent | 2 calls |" in question.preview
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="it has called enough")
+    assert beside.end().is_failed()
+    assert [speaker(request) for request in server.requests] == ["Ada", "reader"]
+    assert "the run budget has 0 calls left" in why()
 
 
 def test_failures_that_pass_are_tried_again_and_counted_since_the_last_turn(

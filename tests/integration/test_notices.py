@@ -3,11 +3,8 @@
 import base64
 import hashlib
 import hmac
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
 from uuid import UUID
 
 import httpx
@@ -18,8 +15,6 @@ from prefect.blocks.notifications import SlackWebhook
 from pydantic import SecretStr
 
 from blocks.mail_server import MailServer
-from blocks.signed_webhook import SignedWebhook
-from blocks.webhooks import Webhooks
 from maos.approval_policy import ApprovalPolicy, ExpiryOutcome, Group, Stage
 from maos.approvals import Approval, Decision, DecisionPath
 from maos.decisions import DecisionRequest
@@ -36,58 +31,24 @@ from tasks.notices import tell
 from tasks.overdue import keep_queue
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.mail_receiver import MailReceiver
+from tests.notice_receivers import SECRET, SlackReceiver, receiving_mail, receiving_webhooks, told
 from tests.plans import Bench, step
 from tests.rows import add_approval, add_run
 from tests.webhook_receiver import WebhookReceiver
 
 OWNER, AUTHOR = "owner@demo.example", "author@demo.example"
-SECRET = "of the receiver alone"
-
-
-class _SlackReceiver:
-    """Takes what is posted, and says ok."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        said = self.said
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                said.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                self.send_response(200)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/services"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture
 def mail(prefect_api: str, org_id: UUID) -> Iterator[MailReceiver]:  # noqa: ARG001
-    with MailReceiver() as receiver:
-        MailServer(host=receiver.host, port=receiver.port, security="none", sender="maos@demo.example").save(
-            "default", overwrite=True
-        )
+    with receiving_mail() as receiver:
         yield receiver
-    MailServer().save("default", overwrite=True)
 
 
 @pytest.fixture
 def hook(prefect_api: str) -> Iterator[WebhookReceiver]:  # noqa: ARG001
-    with WebhookReceiver() as receiver:
-        Webhooks(allow_private=True).save("default", overwrite=True)
-        SignedWebhook(url=receiver.url, secret=SecretStr(SECRET)).save("receiver", overwrite=True)
+    with receiving_webhooks() as receiver:
         yield receiver
-    Webhooks().save("default", overwrite=True)
 
 
 def _ask(
@@ -113,17 +74,13 @@ def _as_admin(database: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def _told(mail: MailReceiver, address: str) -> list[str]:
-    return [each.text for each in mail.messages if each.recipients == (address,)]
-
-
 def test_a_high_approval_is_told_at_once_to_everybody_who_may_decide_it(org_id: UUID, mail: MailReceiver) -> None:
     _ask(org_id, title="Publish it.")
 
     deliver(org_id, urgent_only=True, seconds=20)
 
     assert {each.recipients for each in mail.messages} == {(REVIEWER,), (OWNER,)}
-    (said,) = _told(mail, REVIEWER)
+    (said,) = told(mail, REVIEWER)
     assert "high: Publish it." in said
     assert f"asked by {AUTHOR}" in said
     assert f"/runs/flow-run/{rows('SELECT run_id FROM agent_pending_actions')[0][0]}" in said
@@ -135,7 +92,7 @@ def test_thirty_approvals_of_a_person_are_one_message(org_id: UUID, mail: MailRe
         _ask(org_id, run_id=run_id, step_id=f"act{number}", title=f"Act {number}.", risk=RiskLevel.MEDIUM)
 
     deliver(org_id, seconds=20)
-    (said,) = _told(mail, REVIEWER)
+    (said,) = told(mail, REVIEWER)
 
     assert all(f"Act {number}." in said for number in range(30))
 
@@ -148,15 +105,15 @@ def test_a_person_who_was_just_told_hears_of_the_next_when_it_is_urgent_or_later
     _ask(org_id, title="Second.", risk=RiskLevel.MEDIUM)
     deliver(org_id, seconds=20)
 
-    assert len(_told(mail, REVIEWER)) == 1
+    assert len(told(mail, REVIEWER)) == 1
 
     _as_admin(database, "UPDATE approval_notices SET sent_at = sent_at - interval '5 minutes'")
     deliver(org_id, seconds=20)
     _ask(org_id, title="Third.", risk=RiskLevel.CRITICAL)
     deliver(org_id, seconds=20)
 
-    assert ["Second." in said for said in _told(mail, REVIEWER)] == [False, True, False]
-    assert "Third." in _told(mail, REVIEWER)[2]
+    assert ["Second." in said for said in told(mail, REVIEWER)] == [False, True, False]
+    assert "Third." in told(mail, REVIEWER)[2]
 
 
 def test_what_was_sent_is_not_sent_again(org_id: UUID, mail: MailReceiver) -> None:
@@ -192,7 +149,7 @@ def test_a_mailbox_that_fails_is_tried_again_after_a_pause(org_id: UUID, mail: M
     _as_admin(database, "UPDATE approval_notices SET due_at = now() WHERE sent_at IS NULL")
     deliver(org_id, seconds=20)
 
-    assert len(_told(mail, REVIEWER)) == 1
+    assert len(told(mail, REVIEWER)) == 1
     assert rows("SELECT count(*) FROM approval_notices WHERE sent_at IS NULL") == [(0,)]
 
 
@@ -230,7 +187,7 @@ def test_a_reminder_comes_once_at_each_mark_to_those_who_have_not_voted(
         keep_queue()
 
     assert [each.recipients for each in mail.messages] == [(REVIEWER,)]
-    assert "still waits" in _told(mail, REVIEWER)[0]
+    assert "still waits" in told(mail, REVIEWER)[0]
     assert rows("SELECT reminders_sent, remind_at > now() FROM agent_pending_actions") == [(1, True)]
 
     _as_admin(database, "UPDATE agent_pending_actions SET expires_at = now() + interval '1 hour', remind_at = now()")
@@ -238,7 +195,7 @@ def test_a_reminder_comes_once_at_each_mark_to_those_who_have_not_voted(
     for _ in range(3):
         keep_queue()
 
-    assert len(_told(mail, REVIEWER)) == 2
+    assert len(told(mail, REVIEWER)) == 2
     assert rows("SELECT reminders_sent, remind_at FROM agent_pending_actions") == [(2, None)]
 
 
@@ -252,7 +209,7 @@ def test_an_escalation_is_told_to_whom_it_is_escalated(org_id: UUID, mail: MailR
     keep_queue()
 
     assert [each.recipients for each in mail.messages] == [(OWNER,)]
-    assert "was escalated" in _told(mail, OWNER)[0]
+    assert "was escalated" in told(mail, OWNER)[0]
     assert rows("SELECT status, escalated, remind_at > now() FROM agent_pending_actions") == [("pending", True, True)]
 
 
@@ -291,7 +248,7 @@ def test_a_role_can_be_told_in_slack(
     for role in ("reviewer", "owner"):
         add_route(Route(role=role, channel=Channel.SLACK, target="approvals"), person=None, org_id=org_id)
     _ask(org_id, title="Publish <!channel> to all.")
-    with _SlackReceiver() as slack:
+    with SlackReceiver() as slack:
         # The vendor's own address cannot be reached by a test.
         monkeypatch.setattr(NotifySlack, "webhook_url", slack.url)
 
@@ -321,8 +278,8 @@ def test_a_run_tells_its_reviewers_before_it_waits_and_opening_the_link_changes_
 ) -> None:
     bench.plan(step("first", "note_high", text="first"), step("second", "note_high", text="second"))
     run = bench.run_beside()
-    wait_for(lambda: _told(mail, REVIEWER))
-    (said,) = _told(mail, REVIEWER)
+    wait_for(lambda: told(mail, REVIEWER))
+    (said,) = told(mail, REVIEWER)
     wait_for(lambda: len(pending()) == 2)
     before = rows("SELECT * FROM agent_pending_actions ORDER BY id")
 

@@ -135,6 +135,18 @@ class Known:
         """Return a notice of the other one's approval."""
         return notice_row(NoticeKind.REMINDER, self.waiting, self.recipient, reminder=1)
 
+    def threshold(self) -> ApprovalNotice:
+        """Return a notice of the other one's budget."""
+        return ApprovalNotice(
+            **self.recipient.model_dump(),
+            org_id=self.org_id,
+            kind=NoticeKind.THRESHOLD,
+            budget_id=self.tenant.budget,
+            period_start=EVER,
+            percent=50,
+            urgent=False,
+        )
+
     def effect(self) -> EffectRow:
         """Return an effect that is to be attached to the other one's run."""
         return EffectRow(
@@ -213,6 +225,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "budget_limits.add_budget": lambda f, k, s: f(k.new_budget, Decimal(1), (), org_id=k.org_id, session=s),
     "budget_limits.claim_notice": lambda f, k, s: f(k.tenant.budget, EVER, 99, session=s),
     "budget_limits.find_budget": lambda f, k, s: f(k.budget, org_id=k.org_id, session=s),
+    "budget_limits.find_budgets": lambda f, k, s: f([k.tenant.budget], session=s),
     "budget_limits.list_budgets": lambda f, k, s: f(k.org_id, k.run.id, session=s),
     "budget_limits.set_zone": lambda f, k, s: f(k.org_id, ZoneInfo("Asia/Tokyo"), session=s),
     "budget_limits.watched_budgets": lambda f, k, s: [row.id for row, _ in f(session=s) if row.id == k.tenant.budget],
@@ -294,6 +307,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "learning.lesson_of": lambda f, k, s: f(k.approval.id, session=s),
     "learning.records_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
     "leases.holds_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
+    "leases.left_running": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
     "leases.release_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
     "leases.renew_lease": lambda f, k, s: f(k.run.id, k.run.epoch, LONG, session=s),
     "leases.revoke_lease": lambda f, k, s: f(k.run.id, session=s),
@@ -308,6 +322,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "notice_routes.routes_of": lambda f, k, s: f(k.org_id, session=s),
     "notices.add_notices": lambda f, k, s: f([k.notice()], session=s),
     "notices.approvals_told_of": lambda f, k, s: f([k.notice()], session=s),
+    "notices.budgets_told_of": lambda f, k, s: f([k.threshold()], session=s),
     "notices.claim": lambda f, k, s: f(k.recipient, session=s),
     "notices.drop_outdated": lambda f, k, s: f(session=s),  # noqa: ARG005 - its own organisation's
     "notices.list_notices": lambda f, k, s: f(org_id=k.org_id, limit=10, session=s),
@@ -337,6 +352,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "organizations.resume": lambda f, k, s: f(k.org_id, session=s),
     "organizations.revoke_role": lambda f, k, s: f(k.tenant.user, "owner", org_id=k.org_id, session=s),
     "organizations.roles_of": lambda f, k, s: f(k.tenant.user, org_id=k.org_id, session=s),
+    "organizations.slug_of": lambda f, k, s: f(k.org_id, session=s),
     "organizations.suspend": lambda f, k, s: f(k.org_id, "x@y.example", "x", session=s),
     "overdue.asleep_over_expired": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
     "overdue.lock_orphans": lambda f, k, s: f(k.run.id, session=s),
@@ -436,6 +452,9 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "billing.organizations_billed": lambda f, k, s: [each for each in f(session=s) if each.org_id == k.tenant.id],
     "billing_check.unreconciled": lambda f, k, s: f(org_id=k.org_id, session=s),
     "billing_check.untrue_statements": lambda f, k, s: f(org_id=k.org_id, session=s),
+    "top_ups.asleep_over_withdrawn": lambda f, _, s: f(session=s),
+    "top_ups.lock_questions": lambda f, _, s: f(None, session=s),
+    "top_ups.organizations_that_ask": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     # Beside what is the caller's own.
     "vendor_usage.calls_without_usage": lambda f, _, s: f(BILLED_MONTH, "UTC", session=s) - 1,
     "vendor_usage.used_by_day": lambda f, _, s: (

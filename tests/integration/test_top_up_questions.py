@@ -6,72 +6,15 @@ from uuid import UUID
 
 import pytest
 
-from maos.approvals import Approval, ApprovalKind, Decision, DecisionPath
+from maos.approvals import ApprovalKind, Decision
 from maos.budgets import BudgetPeriod, BudgetScope
-from maos.decisions import DecisionRequest
-from maos.errors import BudgetExceeded, DecisionRefused
-from maos.images import MAX_OUTPUT_TOKENS
-from maos.plans import Plan, PlanStep
-from maos.runs import Run
-from sql import budgets
+from maos.errors import DecisionRefused
 from sql.approvals import find_approval
-from sql.budgets import RunCaps
 from sql.session import org_session
-from sql.tables import AgentInvocation
-from tasks.approvals import decide
-from tasks.ledger import find_run
 from tasks.top_ups import ask_for_top_up, carry_out
 from tests.budgets import add_budget, end, standing
 from tests.gates import OWNER, REVIEWER, pending, rows
-from tests.rows import add_run, invocation
-
-# By the list, and without a persona.
-CEILING = (Decimal(len("A lighthouse") + 2048) / 2 + MAX_OUTPUT_TOKENS * 60) / 1_000_000
-
-
-def _run(org_id: UUID, *steps: str, cap: str | None = None) -> Run:
-    plan = Plan(steps=tuple(_image(name) for name in steps))
-    run_id = add_run(org_id, plan=plan.model_dump(mode="json"), plan_digest=plan.digest, rehearsal=False)
-    if cap:
-        with org_session(org_id) as session:
-            budgets.add_run_caps(run_id, RunCaps(usd=Decimal(cap)), org_id=org_id, session=session)
-    run = find_run(run_id)
-    assert run is not None
-    return run
-
-
-def _image(name: str) -> PlanStep:
-    return PlanStep.model_validate(
-        {
-            "id": name,
-            "agent": "painter",
-            "engine": "gemini_image",
-            "action": "create_image",
-            "parameters": {"prompt": "A lighthouse"},
-        }
-    )
-
-
-def _begin(run: Run, step: str, ceiling: Decimal = CEILING) -> AgentInvocation:
-    row = invocation(run.org_id, run.id, f"{ceiling}", step)
-    row.action, row.agent_name = "create_image", "painter"
-    with org_session(run.org_id) as session:
-        session.add(row)
-        session.flush()
-        budgets.reserve(row, session=session)
-    return row
-
-
-def _refused(run: Run, step: str) -> BudgetExceeded:
-    with pytest.raises(BudgetExceeded) as refused:
-        _begin(run, step)
-    return refused.value
-
-
-def _decide(question: Approval, decision: Decision, by: str) -> Approval:
-    note = "no" if decision is Decision.REJECT else None
-    request = DecisionRequest(decision=decision, reviewer=by, note=note, via=DecisionPath.COMMAND_LINE)
-    return decide(question.id, request)
+from tests.top_ups import CEILING, begin_image, decide_question, image_run, refused_image
 
 
 def _cap() -> Mapping[str, Decimal]:
@@ -80,14 +23,14 @@ def _cap() -> Mapping[str, Decimal]:
 
 
 def test_the_question_shows_what_is_spent_and_what_past_steps_say_of_the_rest(org_id: UUID) -> None:
-    before = _run(org_id, "one")
+    before = image_run(org_id, "one")
     for number, cost in enumerate(["0.10", "0.30", "0.20"]):
-        end(_begin(before, f"past{number}"), cost)
-    run = _run(org_id, "one", "two", "three", cap=f"{CEILING}")
-    end(_begin(run, "one"), "0.15")
+        end(begin_image(before, f"past{number}"), cost)
+    run = image_run(org_id, "one", "two", "three", cap=f"{CEILING}")
+    end(begin_image(run, "one"), "0.15")
 
-    assert ask_for_top_up(run, _refused(run, "two"))
-    assert ask_for_top_up(run, _refused(run, "three"))
+    assert ask_for_top_up(run, refused_image(run, "two"))
+    assert ask_for_top_up(run, refused_image(run, "three"))
     (question,) = pending()
     assert (question.kind, question.step_id) == (ApprovalKind.BUDGET, "(budget)")
     # Two steps are left, at 0.15 or 0.30 each; besides, the call must fit with its ceiling.
@@ -99,26 +42,26 @@ def test_the_question_shows_what_is_spent_and_what_past_steps_say_of_the_rest(or
 
 
 def test_what_is_approved_is_raised_once_and_the_call_fits(org_id: UUID) -> None:
-    run = _run(org_id, "one", cap="0.01")
-    ask_for_top_up(run, _refused(run, "one"))
+    run = image_run(org_id, "one", cap="0.01")
+    ask_for_top_up(run, refused_image(run, "one"))
     (question,) = pending()
-    approved = _decide(question, Decision.APPROVE, REVIEWER)
+    approved = decide_question(question, Decision.APPROVE, REVIEWER)
     for _ in range(3):
         carry_out(run, approved)
 
     assert _cap()["limit"] == Decimal("0.01") + Decimal(str(question.payload["top_up"]))
-    end(_begin(run, "one"), "0.1")
+    end(begin_image(run, "one"), "0.1")
     assert rows("SELECT actor, approval_id FROM agent_action_audit_log WHERE event = 'budget.topped_up'") == [
         (REVIEWER, question.id)
     ]
 
 
 def test_a_top_up_that_was_changed_after_it_was_asked_raises_nothing(org_id: UUID) -> None:
-    run = _run(org_id, "one", cap="0.01")
-    ask_for_top_up(run, _refused(run, "one"))
+    run = image_run(org_id, "one", cap="0.01")
+    ask_for_top_up(run, refused_image(run, "one"))
     (question,) = pending()
     rows('UPDATE agent_pending_actions SET payload = payload || \'{"top_up": "1000"}\' RETURNING id')
-    carry_out(run, _decide(question, Decision.APPROVE, REVIEWER))
+    carry_out(run, decide_question(question, Decision.APPROVE, REVIEWER))
 
     assert _cap()["limit"] == Decimal("0.01")
     with org_session(org_id) as session:
@@ -126,42 +69,42 @@ def test_a_top_up_that_was_changed_after_it_was_asked_raises_nothing(org_id: UUI
     assert found is not None
     assert (found.status.value, found.consumed_at) == ("cancelled", None)
     # Void, it is asked anew for what is needed.
-    assert ask_for_top_up(run, _refused(run, "one"))
+    assert ask_for_top_up(run, refused_image(run, "one"))
     assert [each.payload["top_up"] for each in pending()] != ["1000"]
 
 
 def test_what_was_refused_is_not_asked_again_but_another_budget_is(org_id: UUID) -> None:
-    run = _run(org_id, "one", "two", cap="0.01")
-    ask_for_top_up(run, _refused(run, "one"))
-    _decide(pending()[0], Decision.REJECT, REVIEWER)
+    run = image_run(org_id, "one", "two", cap="0.01")
+    ask_for_top_up(run, refused_image(run, "one"))
+    decide_question(pending()[0], Decision.REJECT, REVIEWER)
 
-    assert not ask_for_top_up(run, _refused(run, "one"))
-    assert not ask_for_top_up(run, _refused(run, "two"))
+    assert not ask_for_top_up(run, refused_image(run, "one"))
+    assert not ask_for_top_up(run, refused_image(run, "two"))
     rows("UPDATE budgets SET scope_id = 'gone' RETURNING id")
     add_budget(org_id, "0", scope=BudgetScope.AGENT, owner="painter")
-    assert ask_for_top_up(run, _refused(run, "two"))
+    assert ask_for_top_up(run, refused_image(run, "two"))
 
 
 def test_a_budget_that_others_share_is_the_owners_to_top_up(org_id: UUID) -> None:
     budget = add_budget(org_id, "0.01", period=BudgetPeriod.DAY)
-    run = _run(org_id, "one")
-    ask_for_top_up(run, _refused(run, "one"))
+    run = image_run(org_id, "one")
+    ask_for_top_up(run, refused_image(run, "one"))
     (question,) = pending()
 
     assert "the budget of the organisation of the day from 2" in question.preview
     with pytest.raises(DecisionRefused, match="owner"):
-        _decide(question, Decision.APPROVE, REVIEWER)
-    carry_out(run, _decide(question, Decision.APPROVE, OWNER))
+        decide_question(question, Decision.APPROVE, REVIEWER)
+    carry_out(run, decide_question(question, Decision.APPROVE, OWNER))
     assert standing(budget).limit == Decimal("0.01") + Decimal(str(question.payload["top_up"]))
 
 
 def test_what_others_have_given_back_meanwhile_is_no_question(org_id: UUID) -> None:
     add_budget(org_id, f"{CEILING}")
-    run = _run(org_id, "one")
-    under_way = _begin(_run(org_id, "one"), "one")
-    error = _refused(run, "one")
+    run = image_run(org_id, "one")
+    under_way = begin_image(image_run(org_id, "one"), "one")
+    error = refused_image(run, "one")
     end(under_way, "0")
 
     assert ask_for_top_up(run, error)
     assert pending() == []
-    _begin(run, "one")
+    begin_image(run, "one")

@@ -1,20 +1,29 @@
 """A run that is out of budget keeps its work, asks for more, and goes on; or ends as its plan says."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from click.testing import CliRunner
+from httpx import HTTPStatusError
+from prefect.client.orchestration import get_client
 
 from blocks.gemini_image import GeminiImageEngine
+from console.approval_view import show
+from console.budgets import budgets as budgets_command
 from maos.approvals import ApprovalKind
-from maos.budgets import BudgetScope, BudgetUnit
+from maos.budgets import BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.images import MAX_OUTPUT_TOKENS
 from maos.plans import PlanStep
+from tasks.budgets import top_up
+from tasks.overdue import keep_queue
 from tasks.policies import store_policy
+from tasks.reconciliation import reconcile
 from tests.budgets import add_budget, standing
-from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows, wait_for
+from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows, wait_for, wait_for_form
 from tests.gemini_server import GeminiServer
 from tests.plans import AT_ONCE, Bench, step
 
@@ -147,3 +156,120 @@ def test_beside_a_step_that_waits_for_money_the_others_go_on(
     assert bench.effects == ["free", "after"]
     answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="no")
     assert beside.end().is_failed()
+
+
+def _form() -> str:
+    """Return what the Resume form of the one run shows, as the Prefect UI reads it."""
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(only_run_id()).state
+        keyset = state and state.state_details.run_input_keyset
+        # The state is set before the form is.
+        with suppress(HTTPStatusError):
+            path = f"/flow_runs/{only_run_id()}/input/{keyset['description']}" if keyset else "/health"
+            return str(client.request("GET", path).json())
+    return ""
+
+
+def test_the_form_and_the_command_show_what_is_spent_and_what_the_run_takes_to_its_end(
+    bench: Bench, server: GeminiServer
+) -> None:
+    bench.plan(_image("one"), _image("two", "one"), _image("three", "two"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd=CEILING)
+    question = wait_for_form()
+    form = wait_for(lambda: (text := _form()) and "top up by" in text and text)
+    shown = CliRunner().invoke(show, [str(question.id)], catch_exceptions=False).output.replace("**", "")
+
+    one, rest = f"{COST.normalize():f} USD", f"{2 * COST.normalize():f} USD"
+    for name, value in (("spent", one), ("to finish the run, p50", rest), ("to finish the run, p95", rest)):
+        assert f"| {name} | {value} |" in form
+        (line,) = [line for line in shown.splitlines() if line.strip().startswith(f"{name} ")]
+        assert value in line
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="enough")
+    assert beside.end().is_failed()
+
+
+def _cap_of_run() -> BudgetKey:
+    owner = str(only_run_id())
+    return BudgetKey(scope=BudgetScope.RUN, owner=owner, unit=BudgetUnit.USD, period=BudgetPeriod.TOTAL)
+
+
+@pytest.mark.parametrize("change", [("top-up", "--amount", "1"), ("set", "--limit", "1")])
+def test_a_run_goes_on_at_once_when_its_budget_is_raised_by_command(
+    bench: Bench, server: GeminiServer, monkeypatch: pytest.MonkeyPatch, prefect_api: str, change: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", prefect_api)
+    bench.plan(step("before", text="before"), _image("one", "before"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd="0.01")
+    wait_for_form()
+    which = ("--org", "demo", "--scope", "run", "--name", str(only_run_id()), "--as", OWNER)
+    done = CliRunner().invoke(budgets_command, [change[0], *which, *change[1:]], catch_exceptions=False)
+
+    assert done.output.splitlines()[1:] == [f"run {only_run_id()}: its call fits, it goes on"]
+    assert beside.end().is_completed()
+    assert bench.effects == ["before"]
+    assert rows("SELECT status, decision, decided_by, consumed_at FROM agent_pending_actions") == [
+        ("cancelled", None, OWNER, None)
+    ]
+    assert rows("SELECT count(*) FROM agent_action_votes") == [(0,)]
+    assert rows("SELECT spent, reserved FROM budget_standings") == [(COST, 0)]
+
+
+def test_a_run_that_the_command_could_not_wake_is_woken_by_housekeeping(
+    bench: Bench, server: GeminiServer, org_id: UUID
+) -> None:
+    bench.plan(_image("one"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd="0.01")
+    wait_for_form()
+    # The command died before it told Prefect.
+    top_up(_cap_of_run(), Decimal(1), person=OWNER, org_id=org_id)
+    wait_for(lambda: any("woken" in said for said in reconcile()))
+
+    assert beside.end().is_completed()
+
+
+def test_housekeeping_also_wakes_a_run_whose_form_shows_something_else_that_is_open(
+    bench: Bench, server: GeminiServer, org_id: UUID
+) -> None:
+    bench.plan(_image("one"), step("act", "note_high", text="acted"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd="0.01")
+    wait_for(lambda: rows("SELECT 1 FROM orchestrator_runs WHERE status = 'paused'") and len(pending()) == 2)
+    top_up(_cap_of_run(), Decimal(1), person=OWNER, org_id=org_id)
+    wait_for(lambda: (keep_queue(), server.requests)[1])
+
+    assert [each.step_id for each in pending()] == ["act"]
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
+    assert beside.end().is_completed()
+
+
+def test_a_run_goes_on_when_housekeeping_finds_room_that_nobody_told_it_of(
+    bench: Bench, server: GeminiServer, org_id: UUID
+) -> None:
+    budget = add_budget(org_id, "0")
+    bench.plan(_image("one"))
+    server.will_draw()
+    beside = bench.run_beside()
+    wait_for_form()
+    rows(f"UPDATE budget_shares SET left_amount = 1 WHERE budget_id = '{budget}' RETURNING share")
+    said = reconcile()
+
+    assert said[0] == f"run {only_run_id()}: its next call fits into its budget again"
+    assert beside.end().is_completed()
+    assert rows("SELECT status, decided_by FROM agent_pending_actions") == [("cancelled", "maos")]
+
+
+def test_an_answer_to_a_form_whose_question_has_ended_decides_nothing(
+    bench: Bench, server: GeminiServer, org_id: UUID
+) -> None:
+    bench.plan(_image("one"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd="0.01")
+    wait_for_form()
+    top_up(_cap_of_run(), Decimal(1), person=OWNER, org_id=org_id)
+    answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="too late")
+
+    assert beside.end().is_completed()
+    assert rows("SELECT status, decided_by FROM agent_pending_actions") == [("cancelled", OWNER)]

@@ -8,7 +8,7 @@ import pytest
 
 from maos.approval_policy import ApprovalPolicy, ExpiryOutcome, Group, Stage
 from maos.approvals import Approval
-from maos.notice_text import Message, Told
+from maos.notice_text import Message, Told, ToldBudget
 from maos.notices import (
     Channel,
     NoticeKind,
@@ -20,6 +20,7 @@ from maos.notices import (
     recipients_of,
     reminder_at,
     reminders_due,
+    told_of_budgets,
 )
 from maos.risk import RiskLevel
 from maos.votes import Vote
@@ -213,3 +214,46 @@ def test_the_json_is_what_a_program_needs() -> None:
 
     assert only["page"] == "https://prefect.example/runs/flow-run/2"
     assert (only["kind"], only["risk"], only["decide_before"]) == ("requested", "high", "2026-11-28T12:00:00Z")
+
+
+def test_of_budgets_owners_and_operators_are_told() -> None:
+    operator = _person("op", "operator", "reviewer")
+
+    assert told_of_budgets([*PEOPLE, operator]) == [OWNER, operator]
+
+
+def _budget(**fields: object) -> ToldBudget:
+    told: dict[str, object] = {
+        "budget": "usd of the agent <b>painter</b>\r\nBcc: x@evil.example a month",
+        "scope": "agent",
+        "name": "painter",
+        "unit": "usd",
+        "period": "month",
+        "begins": "2026-11-01",
+        "percent": 80,
+        "limit": "10",
+        "spent": "8.5",
+        "left": "1",
+    }
+    return ToldBudget.model_validate(told | fields)
+
+
+def test_a_budget_is_told_with_what_is_spent_and_left_and_adds_no_header_or_markup() -> None:
+    message = Message(org="demo", budgets=(_budget(),))
+
+    assert "from 2026-11-01: 80 % reached" in message.subject
+    assert "\n" not in message.subject
+    for text in (message.text, message.html, message.slack):
+        assert "8.5 USD of 10 USD spent, 1 USD left" in text
+        assert "Opening a link" not in text
+    assert "<b>" not in message.html
+    assert not {"<", ">"} & set(message.slack)
+
+
+def test_approvals_and_budgets_share_a_message() -> None:
+    message = Message(org="demo", told=(_line(),), budgets=(_budget(), _budget(percent=100)))
+
+    assert message.subject.startswith("[maos demo] high: Publish the report.")
+    assert message.subject.endswith("; 2 budgets come to their end")
+    assert message.text.index("Publish the report.") < message.text.index("100 %") < message.text.index("80 %")
+    assert message.html.count("<table") == 2
