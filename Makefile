@@ -22,7 +22,7 @@ help:
 	@echo "make bench-ledger  measure lists among LEDGER_INVOCATIONS (10000000) rows, and the ledger's writes; about half an hour"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
 	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
-	@echo "make bench-billing  measure statement, closing and exports of a month with BILLING_ENTRIES (1000000); about five minutes"
+	@echo "make bench-billing  measure statement, closing and exports of a month with BILLING_ENTRIES (1000000); about seven minutes"
 	@echo "make setup  prepare .venv; the command line is then $(BIN)/maos"
 
 setup: $(STAMP)

@@ -14,6 +14,7 @@ from maos.actions import ArtifactRef
 from maos.pricing import cost_of
 from maos.settings import load_settings
 from maos.usage import TokenUsage
+from tasks.billing import check_billing
 from tests.agents import DONE, GOAL, agent_step, agents_server, cost, result, results, sent, speaker, told, turns, why
 from tests.gates import only_run_id, refuse_top_up, rows
 from tests.messages_server import MessagesServer
@@ -96,6 +97,7 @@ def test_each_turn_is_a_row_with_its_cost_and_a_file_with_its_checksum(bench: Be
         ("settle", 2),
     ]
     assert rows("SELECT sum(amount_usd) FROM usage_entries WHERE kind = 'settle'") == [(sum(costs),)]
+    assert check_billing() == []
     for number, (artifacts,) in enumerate(rows("SELECT artifacts FROM agent_invocations ORDER BY attempt"), start=1):
         file = ArtifactRef.model_validate(artifacts[0])
         content = (_folder() / file.name).read_bytes()

@@ -26,6 +26,7 @@ from maos.usage import TokenUsage
 from sql.corrections import CallFilter
 from sql.organizations import ensure_member
 from sql.session import system_session
+from tasks.billing import check_billing
 from tasks.corrections import review_costs
 from tasks.rules import store_rules
 from tests.gates import REVIEWER, answer_form, cancel_the_run, only_run_id, pending, refuse_top_up, rows, wait_for
@@ -188,6 +189,7 @@ def test_an_overloaded_writer_is_asked_again_and_each_try_is_recorded(
         ("reserve", 3),
         ("settle", 1),
     ]
+    assert check_billing() == []
 
 
 def test_a_refused_key_is_not_tried_again_and_never_shown(server: MessagesServer) -> None:
