@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from decimal import Decimal
 from uuid import UUID
@@ -69,6 +70,8 @@ def _fork(org_id: UUID, seed: str) -> int:
     code = FAULT
     try:
         code = _live(org_id, random.Random(seed))  # noqa: S311 - of a test
+    except Exception:
+        traceback.print_exc()
     finally:
         os._exit(code)
 
