@@ -22,7 +22,7 @@ from tests.budgets import add_budget, standing
 from tests.gates import OWNER, rows, wait_for
 
 _FULL = bool(os.environ.get("MAOS_PROVE_BUDGETS"))
-_CALLERS, _LIVES = (100, 350) if _FULL else (12, 40)
+_CALLERS, _LIVES = (100, 1000) if _FULL else (12, 40)
 _SEED = 20261128
 ROOT = Path(__file__).parent.parent.parent
 # Small enough that some calls are refused all the time, and raised as it is used up.
