@@ -156,9 +156,10 @@ def that_fit(asked: Sequence[Approval], room: Mapping[UUID, Decimal]) -> list[Ap
     """
     left, fit = dict(room), []
     for question in asked:
-        budget, most = budget_asked_about(question), Decimal(question.payload["next_call"])
-        if most <= left[budget]:
-            left[budget] -= most
+        budget, most = budget_asked_about(question), question.payload.get("next_call")
+        # One that does not say is left to people: nothing that it holds may stop housekeeping for all.
+        if most is not None and budget in left and Decimal(most) <= left[budget]:
+            left[budget] -= Decimal(most)
             fit.append(question)
     return fit
 

@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter
 from decimal import Decimal
 from uuid import UUID
@@ -17,8 +18,9 @@ from uuid import UUID
 from maos.errors import BudgetExceeded, LeaseLost
 from maos.runs import Run
 from sql import budgets
+from sql.runs import find_run
+from sql.session import org_session
 from tasks.leases import run_session, take_lease
-from tasks.ledger import find_run
 from tests.rows import add_run, invocation
 
 CALLS = 3
@@ -69,13 +71,18 @@ def _fork(org_id: UUID, seed: str) -> int:
     code = FAULT
     try:
         code = _live(org_id, random.Random(seed))  # noqa: S311 - of a test
+    except Exception:  # noqa: BLE001 - said here, and counted as a fault
+        traceback.print_exc()
     finally:
         os._exit(code)
 
 
 def _live(org_id: UUID, chance: random.Random) -> int:
     """Have a run make its calls, as a flow process does; return how many did not fit."""
-    run = find_run(add_run(org_id))
+    run_id = add_run(org_id)
+    # One role, and so one connection each: the server has not many more than there are callers.
+    with org_session(org_id) as session:
+        run = find_run(run_id, session=session)
     assert run is not None
     run = run.model_copy(update={"epoch": take_lease(run).epoch})
     refused = 0

@@ -25,8 +25,9 @@ _FULL = bool(os.environ.get("MAOS_PROVE_BUDGETS"))
 _CALLERS, _LIVES = (100, 1000) if _FULL else (12, 40)
 _SEED = 20261128
 ROOT = Path(__file__).parent.parent.parent
-# Small enough that calls are refused all the time, and raised as it is used up.
-_BEGINS_WITH, _MORE, _LITTLE = Decimal("0.5"), Decimal("0.25"), Decimal("0.1")
+# Small enough that some calls are refused all the time, and raised as it is used up.
+_MORE = Decimal("0.03") * _CALLERS
+_LITTLE = _MORE / 2
 _STANDING = text("SELECT limit_amount, reserved + spent, remaining FROM budget_standings")
 
 
@@ -45,7 +46,7 @@ def _look(org_id: UUID) -> list[str]:
 
 @pytest.mark.timeout(3600)
 def test_callers_that_fail_and_are_killed_pass_no_limit_and_leave_nothing_behind(org_id: UUID) -> None:
-    budget = add_budget(org_id, f"{_BEGINS_WITH}")
+    budget = add_budget(org_id, f"{_MORE}")
     command = [sys.executable, "-m", "tests.budget_callers", str(org_id), *map(str, (_CALLERS, _LIVES, _SEED))]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     beyond: list[str] = []

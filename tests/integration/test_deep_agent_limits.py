@@ -176,7 +176,8 @@ def test_time_that_others_work_is_time_of_the_step(bench: Bench, server: Message
 
 def test_identical_calls_are_counted_over_everybody_who_makes_them(bench: Bench, server: MessagesServer) -> None:
     bench.plan(agent_step("research", "note_low", sub_agents=[_sub("reader", "note_low")]))
-    server.will_call(NOTE, _delegate("reader"), to="You are Ada.")
+    for call in (NOTE, _delegate("reader")):
+        server.will_call(call, to="You are Ada.")
     for _ in range(3):
         server.will_call(NOTE, to="You are reader.")
 

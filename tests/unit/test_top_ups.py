@@ -1,11 +1,13 @@
 """The forecast of a run that is out of budget, and what is proposed."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 
 from maos.approval_policy import ApprovalPolicy, DecidingRole, Group, Stage
+from maos.approvals import Approval
 from maos.budgets import EVER, Amounts, BudgetScope, BudgetUnit, Hold
 from maos.canonical import digest_of
 from maos.top_ups import (
@@ -13,6 +15,7 @@ from maos.top_ups import (
     Shortage,
     forecast_of,
     proposed_top_up,
+    that_fit,
     top_up_as_markdown,
     top_up_payload,
     who_tops_up,
@@ -123,3 +126,45 @@ def test_the_question_says_which_budget_what_is_spent_and_from_how_much_the_fore
     for row in ("| spent | 8 USD |", "p50 | 10 USD |", "p95 | 19 USD |", "| **top up by** | **1.5 USD** |"):
         assert row in shown
     assert "for 1 step, from 20 past steps of the same actions" in shown
+
+
+def _question(budget: UUID, next_call: str | None) -> Approval:
+    now = datetime(2026, 11, 28, tzinfo=UTC)
+    return Approval.model_validate(
+        {
+            "id": uuid4(),
+            "org_id": uuid4(),
+            "run_id": uuid4(),
+            "step_id": "(budget)",
+            "action": "top_up_budget",
+            "engine": "internal_service",
+            "title": "",
+            "preview": "",
+            "payload": {"budget": str(budget)} | ({"next_call": next_call} if next_call else {}),
+            "digest": "0" * 64,
+            "risk": "medium",
+            "cost_ceiling_usd": 0,
+            "policy": ApprovalPolicy(),
+            "initiator": "author@demo.example",
+            "started_at": now,
+            "expires_at": now,
+            "status": "pending",
+            "kind": "budget",
+        }
+    )
+
+
+def test_as_many_questions_fit_as_their_calls_fit_beside_each_other() -> None:
+    one, other, gone = uuid4(), uuid4(), uuid4()
+    asked = [
+        _question(one, "3"),
+        _question(one, "3.00000001"),
+        _question(other, "1"),
+        _question(one, "2"),
+        _question(one, "1.00000001"),
+        _question(one, None),
+        _question(gone, "0.1"),
+    ]
+
+    assert that_fit(asked, {one: Decimal(6), other: Decimal(1)}) == [asked[0], asked[2], asked[3]]
+    assert that_fit(asked, {one: Decimal(-1), other: Decimal(0)}) == []
