@@ -29,8 +29,8 @@ def run_session(run: Run) -> Iterator[Session]:
     Raises:
         LeaseLost: when another process has taken it up.
     """
-    with org_session(run.org_id) as session:
-        if not leases.holds_lease(run.id, run.epoch, session=session):
+    with leases.session_of_run(run.id, run.epoch, org_id=run.org_id) as (session, held):
+        if not held:
             raise LeaseLost(str(run.id))
         yield session
 

@@ -25,6 +25,7 @@ from maos.engines import EngineType
 from maos.plans import Plan
 from maos.statuses import InvocationStatus, RunStatus
 from sql import budgets
+from sql.budgets import RunCaps
 from sql.invocation_list import InvocationFilter, page_of_invocations
 from sql.runs import RunFilter, list_runs
 from sql.session import org_session
@@ -170,7 +171,7 @@ def _payloads(org_id: UUID) -> list[Payload]:
     plan = Plan(steps=steps)
     run_id = add_run(org_id, plan=plan.model_dump(mode="json"), plan_digest=plan.digest)
     with org_session(org_id) as session:
-        budgets.add_run_cap(run_id, Decimal(1000), org_id=org_id, session=session)
+        budgets.add_run_caps(run_id, RunCaps(usd=Decimal(1000)), org_id=org_id, session=session)
     run = find_run(run_id)
     assert run is not None
     return [payload_of(run, each.id) for each in steps]
