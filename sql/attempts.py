@@ -1,8 +1,10 @@
 """The two writes of an attempt, its begin and its end, and what it must know before: what every step sends."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -17,7 +19,7 @@ from maos.statuses import InvocationStatus
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import approval_of
 from sql.tables import AgentInvocation, Organization, utc_now
-from sql.trips import Worded, send, unattached
+from sql.trips import Order, Rows, Worded, send, unattached
 
 _INVOCATIONS, _APPROVALS, _ORGANIZATIONS = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (AgentInvocation, AgentPendingAction, Organization)
@@ -46,10 +48,15 @@ class Standing(NamedTuple):
     approval: Approval | None
 
 
-def standing_of(run_id: UUID, step_id: str, *, org_id: UUID, session: Session) -> Standing:
-    """Return where a step of a run stands: its organisation, its newest attempt and its newest approval."""
+def asking_for_standing(run_id: UUID, step_id: str, *, org_id: UUID) -> tuple[Order, ...]:
+    """Return what is to be asked of where a step of a run stands."""
     key = {"run_id": run_id, "step_id": step_id}
-    organization, last, asked = send(_STATUS.of(org_id=org_id), _LAST.of(**key), _ASKED.of(**key), session=session)
+    return _STATUS.of(org_id=org_id), _LAST.of(**key), _ASKED.of(**key)
+
+
+def standing_of(answers: Sequence[Rows]) -> Standing:
+    """Return where a step stands by the answers: its organisation, its newest attempt and its newest approval."""
+    organization, last, asked = answers
     attempts, status = last[0] if last else (0, None)
     found = (unattached(AgentPendingAction, dict(zip(_APPROVALS.c.keys(), row, strict=True))) for row in asked)
     return Standing(
@@ -106,9 +113,7 @@ class End:
 # Without the output: it may be large, and whoever writes it has it.
 _RETURNED = [each for each in _INVOCATIONS.c if each.name != "output"]
 _NAMES = [each.name for each in _RETURNED]
-_BEGIN = Worded(
-    insert(table(_INVOCATIONS.name, *[column(each.name) for each in fields(Begin)])).returning(*map(column, _NAMES))
-)
+_BEGIN = Worded(insert(table(_INVOCATIONS.name, *[column(each.name) for each in fields(Begin)])))
 _END = Worded(
     update(_INVOCATIONS)
     .where(_INVOCATIONS.c.id == bindparam("invocation"), _INVOCATIONS.c.status == InvocationStatus.RUNNING.value)
@@ -119,8 +124,8 @@ _END = Worded(
 
 def begin(attempt: Begin, *, session: Session) -> AgentInvocation:
     """Write an attempt that begins; return its row."""
-    (found,) = send(_BEGIN.of(**vars(attempt)), session=session)
-    return _row_of(found[0], output=None)
+    send(_BEGIN.of(**vars(attempt)), session=session)
+    return unattached(AgentInvocation, {**_defaults(), **vars(attempt)})
 
 
 def end(invocation_id: UUID, how: End, *, session: Session) -> AgentInvocation | None:
@@ -128,6 +133,16 @@ def end(invocation_id: UUID, how: End, *, session: Session) -> AgentInvocation |
     values = vars(how) | {"output": _json(how.output), "artifacts": Jsonb(how.artifacts)}
     (found,) = send(_END.of(**values, completed_at=utc_now(), invocation=invocation_id), session=session)
     return _row_of(found[0], output=how.output) if found else None
+
+
+@lru_cache(maxsize=1)
+def _defaults() -> dict[str, object]:
+    begun = {each.name for each in fields(Begin)}
+    return {
+        name: field.get_default(call_default_factory=True)
+        for name, field in AgentInvocation.model_fields.items()
+        if name not in begun
+    }
 
 
 # Any: columns of several types.

@@ -71,9 +71,13 @@ def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) 
         )
         row_hash = link_hash(link)
         rows.append({**link.model_dump(), "row_hash": row_hash})
-    # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
     head = _NEW_HEAD.of(org=org_id, sequence=sequence, row_hash=row_hash, recorded_at=at)
-    send(*[_ADD.of(**row) for row in rows], head, session=session)
+    if len(rows) == 1:
+        send(_ADD.of(**rows[0]), head, session=session)
+        return
+    # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
+    session.execute(insert(_ROWS), rows)
+    send(head, session=session)
 
 
 def _not_before(last: datetime | None, now: datetime) -> datetime:

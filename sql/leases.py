@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from sql.session import org_session_with
 from sql.tables import OrchestratorRun
-from sql.trips import Worded
+from sql.trips import Order, Rows, Worded
 
 _LOCKED_EPOCH = Worded(
     columns(col(OrchestratorRun.epoch))
@@ -54,10 +54,16 @@ def _set_expiry(run_id: UUID, epoch: int, expiry: object, *, session: Session) -
 
 
 @contextmanager
-def session_of_run(run_id: UUID, epoch: int, *, org_id: UUID) -> Iterator[tuple[Session, bool]]:
-    """Open a transaction that keeps a run from being taken up until it ends; say whether this epoch still has it."""
-    with org_session_with(_LOCKED_EPOCH.of(run_id=run_id), org_id=org_id) as (session, found):
-        yield session, found == [(epoch,)]
+def session_of_run(
+    run_id: UUID, epoch: int, *asking: Order, org_id: UUID
+) -> Iterator[tuple[Session, bool, list[Rows]]]:
+    """Open a transaction that keeps a run from being taken up until it ends; say whether this epoch still has it.
+
+    Args:
+        asking: what is asked once the run is locked; the rows of each are given, too.
+    """
+    with org_session_with(_LOCKED_EPOCH.of(run_id=run_id), *asking, org_id=org_id) as (session, (found, *answers)):
+        yield session, found == [(epoch,)], answers
 
 
 def revoke_lease(run_id: UUID, *, session: Session) -> None:

@@ -38,10 +38,10 @@ def org_session(org_id: UUID, *, actor: str | None = None) -> Iterator[Session]:
 
 
 @contextmanager
-def org_session_with(first: Order, *, org_id: UUID) -> Iterator[tuple[Session, Rows]]:
-    """Open such a transaction with a first statement, which goes on the same trip; give its rows, too."""
+def org_session_with(*first: Order, org_id: UUID) -> Iterator[tuple[Session, list[Rows]]]:
+    """Open such a transaction with its first statements, which go on the same trip; give their rows, too."""
     with _transaction(DatabaseRole.APP) as session:
-        _, rows = send(_ACT_FOR.of(org_id=str(org_id), actor=""), first, session=session)
+        _, *rows = send(_ACT_FOR.of(org_id=str(org_id), actor=""), *first, session=session)
         yield session, rows
 
 

@@ -51,9 +51,10 @@ def send(*orders: Order, session: Session) -> list[Rows]:
     connection = session.connection()
     driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # it is open
     cursors = [driver.cursor() for _ in orders]
+    # Whoever listens to what the engine sends hears of these, too.
+    tell = connection.engine.dispatch.before_cursor_execute
     for cursor, order in zip(cursors, orders, strict=True):
-        # Whoever listens to what the engine sends hears of these, too.
-        connection.dispatch.before_cursor_execute(connection, cursor, order.statement.words, order.values, None, False)
+        tell(connection, cursor, order.statement.words, order.values, None, False)
     try:
         if len(orders) == 1:
             cursors[0].execute(orders[0].statement.query, orders[0].values)

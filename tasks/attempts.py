@@ -26,7 +26,7 @@ from tasks.consumption import consume_approval
 from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
 from tasks.holds import check_may_begin
-from tasks.leases import run_session
+from tasks.leases import run_session, run_session_asking
 from tasks.outages import outlasting
 from tasks.payloads import Payload
 from tasks.revisions import append_calls, append_steps
@@ -89,10 +89,11 @@ class Attempt:
     @outlasting
     def _begin(self) -> None:
         run, step = self._payload.run, self._payload.step
-        with run_session(run) as session:
+        asking = attempts.asking_for_standing(run.id, step.id, org_id=run.org_id)
+        with run_session_asking(run, *asking) as (session, answers):
             if self._has_begun(session):
                 return
-            standing = attempts.standing_of(run.id, step.id, org_id=run.org_id, session=session)
+            standing = attempts.standing_of(answers)
             check_may_begin(step.id, active=standing.active)
             approval = consume_approval(self._payload, standing, session=session)
             happened = effects.intend(self._payload, approval, session=session)

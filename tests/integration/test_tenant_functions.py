@@ -206,7 +206,6 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "approvals.withdraw": lambda f, k, s: f(col(AgentPendingAction.id) == k.waiting.id, "x", session=s),
     "attempts.begin": lambda f, k, s: f(k.begin(), session=s),
     "attempts.end": lambda f, k, s: f(k.tenant.invocation, End(InvocationStatus.SKIPPED), session=s),
-    "attempts.standing_of": lambda f, k, s: any(f(k.run.id, "act", org_id=k.tenant.id, session=s)),
     "audit.append_all": lambda f, k, s: f([_event(k)], org_id=k.org_id, session=s),
     "audit.append_audit": lambda f, k, s: f(_event(k), org_id=k.org_id, session=s),
     "audit.documents": lambda f, k, s: list(f(k.org_id, session=s)),

@@ -8,10 +8,12 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
 
 from maos.errors import StackError
-from sql.session import org_session, system_session
+from sql.attempts import asking_for_standing
+from sql.session import org_session, org_session_with, system_session
 from sql.tables import Organization
 from sql.trips import Worded, send
 from tests.gates import rows
+from tests.tenants import fill
 
 _ADD = Worded(text("INSERT INTO organizations (slug, name) VALUES (:slug, 'One')"))
 _NAMES = Worded(text("SELECT name FROM organizations WHERE slug = :slug"))
@@ -34,6 +36,15 @@ def test_of_statements_that_went_together_none_counts_when_one_fails(org_id: UUI
     assert rows("SELECT 1 FROM organizations WHERE slug = 'two'") == []
     # Errors are read by many: they tell no values of rows by way of the statement.
     assert "VALUES" not in str(failed.value)
+
+
+def test_a_stranger_learns_nothing_of_where_a_step_stands(database: str) -> None:  # noqa: ARG001
+    victim, stranger = fill("victim", status="executing"), fill("stranger")
+    asking = asking_for_standing(victim.run, "act", org_id=victim.id)
+
+    for tenant, expected in ((victim, True), (stranger, False)):
+        with org_session_with(*asking, org_id=tenant.id) as (_, answers):
+            assert [bool(answer) for answer in answers] == [expected] * 3
 
 
 def test_whoever_listens_to_the_engine_hears_of_them(org_id: UUID) -> None:  # noqa: ARG001
