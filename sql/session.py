@@ -85,7 +85,9 @@ def _transaction(role: DatabaseRole) -> Iterator[Session]:
 @lru_cache(maxsize=8)
 def _engine(address: str) -> Engine:
     # Hidden: errors would repeat the values of the rows that they are about.
-    engine = create_engine(sqlalchemy_address(address), pool_size=5, max_overflow=20, hide_parameters=True)
+    # As many are kept as a run has steps at once: those above are opened anew for each transaction, which takes longer
+    # than the transaction.
+    engine = create_engine(sqlalchemy_address(address), pool_size=12, max_overflow=13, hide_parameters=True)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _check_alive)
     return engine
