@@ -1,15 +1,15 @@
 """The hash chain of the audit log: each row's hash covers the row and the hash before it."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
-from maos.canonical import plain
+from maos.canonical import canonical_json, plain
 from maos.erasure import ERASED, ERASURE
 from maos.errors import FailureKind, MaosError
 from maos.risk import RiskLevel
@@ -127,14 +127,17 @@ def document_hash(document: Document) -> str:
     Two steps, so that a row's place can be shown to somebody who must not read it.
     """
     if document.get("chain_version") not in _LINKED:
-        return _sha256(flat_json(document))
+        return hashlib.sha256(_flat(document)).hexdigest()
     return linked_hash(content_digest(document), str(document["previous_hash"]))
 
 
 def content_digest(document: Document) -> str:
     """Return the digest of everything a row says but the hash before it, and its summary, of which it has a digest."""
     beside = _BESIDE if document.get("chain_version") == _WITHOUT_SUMMARY else _BESIDE[:1]
-    return _sha256(flat_json({name: value for name, value in document.items() if name not in beside}))
+    content = dict(document)
+    for name in beside:
+        content.pop(name, None)
+    return hashlib.sha256(_flat(content)).hexdigest()
 
 
 def summary_digest(summary: str, salt: str) -> str:
@@ -148,16 +151,16 @@ def linked_hash(content: str, previous_hash: str) -> str:
 
 
 def flat_json(document: Document) -> str:
-    """Return a row as canonical JSON: the same as `canonical_json`, several times faster for what holds no others."""
-    return "{" + ",".join([f'"{name}":{_scalar(document[name])}' for name in sorted(document)]) + "}"
+    """Return a row as canonical JSON: the same as `canonical_json`, many times faster for what holds no others."""
+    return _flat(document).decode()
 
 
-def _scalar(value: str | int | None) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, str):
-        return json.encoder.encode_basestring(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+def _flat(document: Document) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # A number that no column can hold, in a file from elsewhere.
+        return canonical_json(dict(document)).encode()
 
 
 def _sha256(text: str) -> str:

@@ -6,7 +6,7 @@ from secrets import token_hex
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, Text, Uuid, cast, select, update
+from sqlalchemy import ColumnElement, Table, Text, Uuid, bindparam, cast, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, SQLModel, col
 from sqlmodel import select as select_rows
@@ -27,9 +27,17 @@ from maos.canonical import plain
 from sql.audit_tables import AuditChainHead, AuditRow
 from sql.retention_tables import AuditArchive
 from sql.tables import Organization, utc_now
+from sql.trips import Worded, send
 
 _ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
 _HEAD = select(_HEADS.c.sequence, _HEADS.c.row_hash, _HEADS.c.recorded_at)
+_LOCKED_HEAD = Worded(_HEAD.where(_HEADS.c.org_id == bindparam("org")).with_for_update())
+_ADD = Worded(insert(_ROWS).values({name: bindparam(name) for name in (*COLUMNS, "row_hash")}))
+_NEW_HEAD = Worded(
+    update(_HEADS)
+    .where(_HEADS.c.org_id == bindparam("org"))
+    .values({name: bindparam(name) for name in ("sequence", "row_hash", "recorded_at")})
+)
 _READ_AT_ONCE = 5000
 _SALT_BYTES = 16
 _UNEVEN_CLOCKS = timedelta(minutes=5)
@@ -63,11 +71,13 @@ def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) 
         )
         row_hash = link_hash(link)
         rows.append({**link.model_dump(), "row_hash": row_hash})
+    head = _NEW_HEAD.of(org=org_id, sequence=sequence, row_hash=row_hash, recorded_at=at)
+    if len(rows) == 1:
+        send(_ADD.of(**rows[0]), head, session=session)
+        return
     # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
     session.execute(insert(_ROWS), rows)
-    session.execute(
-        update(_HEADS).where(_HEADS.c.org_id == org_id).values(sequence=sequence, row_hash=row_hash, recorded_at=at)
-    )
+    send(head, session=session)
 
 
 def _not_before(last: datetime | None, now: datetime) -> datetime:
@@ -79,13 +89,14 @@ def _not_before(last: datetime | None, now: datetime) -> datetime:
 
 
 def _locked_head(org_id: UUID, *, session: Session) -> tuple[int, str, datetime | None]:
-    locked = _HEAD.where(_HEADS.c.org_id == org_id).with_for_update()
-    head = session.execute(locked).first()
-    if head is None:
+    locked = _LOCKED_HEAD.of(org=org_id)
+    (found,) = send(locked, session=session)
+    if not found:
         first = insert(_HEADS).values(org_id=org_id, sequence=0, row_hash=GENESIS_HASH).on_conflict_do_nothing()
         session.execute(first)
-        head = session.execute(locked).one()
-    return head.sequence, head.row_hash, head.recorded_at
+        (found,) = send(locked, session=session)
+    sequence, row_hash, at = found[0]
+    return sequence, row_hash, at
 
 
 def organizations_with_audit(*, session: Session) -> Sequence[tuple[UUID, str]]:

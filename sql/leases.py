@@ -1,12 +1,24 @@
 """The lease of a run: which process may write to it, until when; times are the database's."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, update
+from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, update
+from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from sql.session import org_session_with
 from sql.tables import AgentInvocation, OrchestratorRun
+from sql.trips import Order, Rows, Worded
+
+_LOCKED_EPOCH = Worded(
+    columns(col(OrchestratorRun.epoch))
+    .where(col(OrchestratorRun.id) == bindparam("run_id"))
+    # Not stronger: rows that refer to the run must not wait for it.
+    .with_for_update(key_share=True)
+)
 
 
 def take_lease(run_id: UUID, lasting: timedelta, *, session: Session) -> int | None:
@@ -40,15 +52,17 @@ def _set_expiry(run_id: UUID, epoch: int, expiry: object, *, session: Session) -
     return changed.first() is not None
 
 
-def holds_lease(run_id: UUID, epoch: int, *, session: Session) -> bool:
-    """Lock the run against being taken up until the transaction ends; return whether this epoch still has it."""
-    present = session.exec(
-        select(OrchestratorRun.epoch)
-        .where(OrchestratorRun.id == run_id)
-        # Not stronger: rows that refer to the run must not wait for it.
-        .with_for_update(key_share=True)
-    ).first()
-    return present == epoch
+@contextmanager
+def session_of_run(
+    run_id: UUID, epoch: int, *asking: Order, org_id: UUID
+) -> Iterator[tuple[Session, bool, list[Rows]]]:
+    """Open a transaction that keeps a run from being taken up until it ends; say whether this epoch still has it.
+
+    Args:
+        asking: what is asked once the run is locked; the rows of each are given, too.
+    """
+    with org_session_with(_LOCKED_EPOCH.of(run_id=run_id), *asking, org_id=org_id) as (session, (found, *answers)):
+        yield session, found == [(epoch,)], answers
 
 
 def revoke_lease(run_id: UUID, *, session: Session) -> None:

@@ -1,21 +1,28 @@
 """One transaction, as one role, for one organisation."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import OperationalError
+import psycopg
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.exc import InvalidatePoolError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session
 
 from maos.errors import StackError
 from maos.settings import DatabaseRole, load_settings
 from sql.database import sqlalchemy_address
+from sql.trips import Order, Rows, Worded, send
 
 # For this transaction only: a setting of the connection would leak through the pool.
-_ACT_FOR = text("SELECT set_config('app.org_id', :org_id, true), set_config('app.actor', :actor, true)")
+_ACT_FOR = Worded(text("SELECT set_config('app.org_id', :org_id, true), set_config('app.actor', :actor, true)"))
 _ACT_AS = text("SELECT set_config('app.actor', :actor, true)")
+# Asking costs a trip: a connection that was at work just now is not asked whether it is alive.
+_TRUSTED_SECONDS = 1.0
 
 
 @contextmanager
@@ -26,8 +33,16 @@ def org_session(org_id: UUID, *, actor: str | None = None) -> Iterator[Session]:
         actor: for whom the database writes what it records of changes to people and logins; else for the login itself.
     """
     with _transaction(DatabaseRole.APP) as session:
-        session.execute(_ACT_FOR, {"org_id": str(org_id), "actor": actor or ""})
+        send(_ACT_FOR.of(org_id=str(org_id), actor=actor or ""), session=session)
         yield session
+
+
+@contextmanager
+def org_session_with(*first: Order, org_id: UUID) -> Iterator[tuple[Session, list[Rows]]]:
+    """Open such a transaction with its first statements, which go on the same trip; give their rows, too."""
+    with _transaction(DatabaseRole.APP) as session:
+        _, *rows = send(_ACT_FOR.of(org_id=str(org_id), actor=""), *first, session=session)
+        yield session, rows
 
 
 @contextmanager
@@ -43,7 +58,7 @@ def system_session(*, actor: str | None = None) -> Iterator[Session]:
 def owner_session(org_id: UUID, *, actor: str) -> Iterator[Session]:
     """Open a transaction of an administrator that acts as the tables' owner, for one organisation."""
     with _transaction(DatabaseRole.OWNER) as session:
-        session.execute(_ACT_FOR, {"org_id": str(org_id), "actor": actor})
+        send(_ACT_FOR.of(org_id=str(org_id), actor=actor), session=session)
         yield session
 
 
@@ -69,8 +84,26 @@ def _transaction(role: DatabaseRole) -> Iterator[Session]:
 
 @lru_cache(maxsize=8)
 def _engine(address: str) -> Engine:
-    # Pre-ping: after PostgreSQL restarts, the first statement must not fail on a dead connection.
     # Hidden: errors would repeat the values of the rows that they are about.
-    return create_engine(
-        sqlalchemy_address(address), pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True
-    )
+    # As many are kept as a run has steps at once: those above are opened anew for each transaction, which takes longer
+    # than the transaction.
+    engine = create_engine(sqlalchemy_address(address), pool_size=12, max_overflow=13, hide_parameters=True)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", _check_alive)
+    return engine
+
+
+# Any: what the pool hands to its listeners.
+def _note_use(_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["used_at"] = time.monotonic()
+
+
+def _check_alive(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+    """After PostgreSQL restarts, the first statement must not fail on a dead connection."""
+    if time.monotonic() - entry.info.get("used_at", time.monotonic()) < _TRUSTED_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.OperationalError as error:
+        raise InvalidatePoolError from error

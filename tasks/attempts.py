@@ -9,29 +9,29 @@ from uuid import UUID, uuid4
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from maos.actions import ArtifactRef, StepOutcome
-from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost, UnpricedModel
+from maos.actions import ArtifactRef, JsonObject, StepOutcome
+from maos.approvals import Approval
+from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost
 from maos.plans import PlanStep
 from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from maos.waits import retry_at
-from sql import audit, budgets, invocations, price_overrides
-from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now
+from sql import attempts, audit, budgets, invocations
+from sql.attempts import Begin, End
+from sql.tables import AgentInvocation, utc_now
 from tasks import effects
 from tasks.audit import audit_attempt
 from tasks.consumption import consume_approval
 from tasks.exemptions import note_failure
 from tasks.failures import error_for_clients, kind_of
 from tasks.holds import check_may_begin
-from tasks.leases import run_session
+from tasks.leases import run_session, run_session_asking
 from tasks.outages import outlasting
 from tasks.payloads import Payload
 from tasks.revisions import append_calls, append_steps
-from tasks.secrecy import for_clients, safe_outcome, safe_receipt, without_secrets
-
-# The call was sent and no answer came: it may have been carried out, and is owed.
-_FATE_UNKNOWN = frozenset({FailureKind.TIMED_OUT, FailureKind.INTERRUPTED})
+from tasks.secrecy import for_clients, safe_outcome
+from tasks.settlements import note_cost
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ class Attempt:
         self._task_run_id = task_run_id
         # Known beforehand: a begin whose commit was not answered finds its own row when it is repeated.
         self._invocation_id = uuid4()
+        self._begun: AgentInvocation | None = None
         self._receipt: Receipt | None = None
         self._done = False
         self.confirmed_by: str | None = None
-        self.number = 0
 
     def __enter__(self) -> Self:
         self._begin()
@@ -89,38 +89,62 @@ class Attempt:
     @outlasting
     def _begin(self) -> None:
         run, step = self._payload.run, self._payload.step
-        with run_session(run) as session:
-            if known := invocations.find_invocation(self._invocation_id, session=session):
-                self.number = known.attempt
+        asking = attempts.asking_for_standing(run.id, step.id, org_id=run.org_id)
+        with run_session_asking(run, *asking) as (session, answers):
+            if self._has_begun(session):
                 return
-            check_may_begin(step.id, org_id=run.org_id, session=session)
-            approval = consume_approval(self._payload, session=session)
+            standing = attempts.standing_of(answers)
+            check_may_begin(step.id, active=standing.active)
+            approval = consume_approval(self._payload, standing, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
-            row = AgentInvocation(
-                id=self._invocation_id,
-                org_id=run.org_id,
-                run_id=run.id,
-                step_id=step.id,
-                attempt=invocations.next_attempt(run.id, step.id, session=session),
-                run_attempt=run.attempt,
-                agent_name=self._agent,
-                engine_type=step.engine,
-                action=step.action,
-                approval_id=approval.id if approval else None,
-                digest=self._payload.digest,
-                rules_version=self._payload.book.version,
-                policy_version=self._payload.policies.version,
-                task_run_id=self._task_run_id,
-                rehearsal=run.rehearsal,
-                input_summary=for_clients(_inputs_in_words(self._payload)),
-                token_cost_estimate=self._ceiling_usd,
-                started_at=self._tariff.at if self._tariff else utc_now(),
-            )
-            session.add(row)
-            session.flush()
-            budgets.reserve(row, team=run.team, ceiling_tokens=self._ceiling_tokens, session=session)
-            self.number = row.attempt
+            self._begun = attempts.begin(self._as_it_begins(standing.attempts + 1, approval), session=session)
+            budgets.reserve(self._begun, team=run.team, ceiling_tokens=self._ceiling_tokens, session=session)
+
+    def _has_begun(self, session: Session) -> bool:
+        """Say whether an earlier try, whose commit was not answered, has written the attempt."""
+        if self._begun:
+            self._begun = invocations.find_invocation(self._begun.id, session=session)
+        return self._begun is not None
+
+    @property
+    def number(self) -> int:
+        """Which attempt of its step it is, from 1."""
+        return self._row.attempt
+
+    @property
+    def _row(self) -> AgentInvocation:
+        """Return the attempt as it began.
+
+        Raises:
+            RuntimeError: when it has not.
+        """
+        if self._begun is None:
+            raise RuntimeError("the attempt has not begun")
+        return self._begun
+
+    def _as_it_begins(self, number: int, approval: Approval | None) -> Begin:
+        payload, run, step = self._payload, self._payload.run, self._payload.step
+        return Begin(
+            id=self._invocation_id,
+            org_id=run.org_id,
+            run_id=run.id,
+            step_id=step.id,
+            attempt=number,
+            run_attempt=run.attempt,
+            agent_name=self._agent,
+            engine_type=step.engine,
+            action=step.action,
+            approval_id=approval.id if approval else None,
+            digest=payload.digest,
+            rules_version=payload.book.version,
+            policy_version=payload.policies.version,
+            task_run_id=self._task_run_id,
+            rehearsal=run.rehearsal,
+            input_summary=for_clients(_inputs_in_words(payload)),
+            token_cost_estimate=self._ceiling_usd,
+            started_at=self._tariff.at if self._tariff else utc_now(),
+        )
 
     def spend(self, receipt: Receipt) -> None:
         """Note what the engine consumed, before anything is made of its answer: it is owed either way."""
@@ -149,13 +173,12 @@ class Attempt:
 
     @outlasting
     def _write_progress(self, progress: Progress) -> None:
+        end = End(InvocationStatus.PENDING, output_summary=for_clients(progress.summary))
+        end.artifacts = _plain(progress.artifacts)
         with run_session(self._payload.run) as session:
-            row = self._running_row(session)
+            row = self._end(end, session=session)
             if row is None:
                 return
-            row.output_summary = for_clients(progress.summary)
-            row.artifacts = [artifact.model_dump(mode="json") for artifact in progress.artifacts]
-            self._end(row, InvocationStatus.PENDING, session=session)
             if progress.calls:
                 append_calls(self._payload, progress.calls, actor=self._agent, session=session)
             audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
@@ -163,14 +186,12 @@ class Attempt:
     @outlasting
     def _write_outcome(self, outcome: StepOutcome) -> None:
         payload = self._payload
+        end = End(InvocationStatus.COMPLETED, output=outcome.output, output_summary=for_clients(outcome.summary))
+        end.artifacts = _plain(outcome.artifacts)
         with run_session(payload.run) as session:
-            row = self._running_row(session)
+            row = self._end(end, session=session)
             if row is None:
                 return
-            row.output = outcome.output
-            row.output_summary = for_clients(outcome.summary)
-            row.artifacts = [artifact.model_dump(mode="json") for artifact in outcome.artifacts]
-            self._end(row, InvocationStatus.COMPLETED, session=session)
             if outcome.proposed_steps:
                 append_steps(payload, outcome.proposed_steps, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
@@ -190,55 +211,35 @@ class Attempt:
     def _write_failure(self, error: BaseException | None) -> bool:
         """Record how the attempt failed; return whether its effect is in doubt."""
         with run_session(self._payload.run) as session:
-            row = self._running_row(session)
-            if row is None:
+            # Locked, and running still: what follows counts the attempts before this one.
+            if invocations.running_invocation(self._invocation_id, session=session) is None:
                 return False
             in_doubt = effects.note_failed(self._payload, error, session=session)
             ended = note_failure(self._payload, error, in_doubt=in_doubt, session=session)
-            row.error_kind = None if in_doubt else kind_of(error).value
-            row.error_summary = for_clients(error_for_clients(error))
-            row.retry_at = None if in_doubt else retry_at(error, utc_now())
-            status = InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED
-            self._end(row, status, error=error, session=session)
+            end = End(InvocationStatus.IN_DOUBT if in_doubt else InvocationStatus.FAILED)
+            end.error_kind = None if in_doubt else kind_of(error).value
+            end.error_summary = for_clients(error_for_clients(error))
+            end.retry_at = None if in_doubt else retry_at(error, utc_now())
+            row = self._end(end, error=error, session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
-            audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
+            if row:
+                audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
             for withdrawal in ended:
-                audit.append_audit(withdrawal, org_id=row.org_id, session=session)
+                audit.append_audit(withdrawal, org_id=self._payload.run.org_id, session=session)
         return in_doubt
 
-    def _running_row(self, session: Session) -> AgentInvocation | None:
-        """Return the attempt's row, or None when an earlier try at ending it, whose answer was lost, has done so."""
-        return invocations.running_invocation(self._invocation_id, session=session)
-
-    def _end(
-        self, row: AgentInvocation, status: InvocationStatus, *, error: BaseException | None = None, session: Session
-    ) -> None:
-        row.status = status
-        row.completed_at = utc_now()
-        detail = InvocationVendorDetail(
-            invocation_id=row.id,
-            org_id=row.org_id,
-            error_detail=without_secrets(str(error)) if error else None,
-        )
-        if self._receipt:
-            _note_receipt(safe_receipt(self._receipt), row, detail)
-            if self._receipt.final:
-                _price(self._receipt, self._tariff_of(row, session=session), row, detail)
-        elif kind_of(error) in _FATE_UNKNOWN and error:
-            row.cost_usd = row.token_cost_estimate
-        session.add(row)
+    def _end(self, end: End, *, error: BaseException | None = None, session: Session) -> AgentInvocation | None:
+        """Write the end; None when an earlier try at it, whose answer was lost, has done so."""
+        detail = note_cost(end, self._row, self._receipt, error, tariff=self._tariff, session=session)
+        row = attempts.end(self._invocation_id, end, session=session)
+        if row is None:
+            return None
         # Before anything is audited: whoever locks both must do so in one order.
         counted = self._receipt is not None and self._receipt.final
         budgets.settle(row, at_ceiling=bool(row.cost_usd) and not counted, session=session)
-        if self._receipt or error:
+        if detail:
             invocations.add_vendor_detail(detail, session=session)
-        session.flush()
-
-    def _tariff_of(self, row: AgentInvocation, *, session: Session) -> Tariff:
-        """Return the prices that the ceiling was taken from: the cost must be from the same."""
-        if self._tariff:
-            return self._tariff
-        return Tariff(at=row.started_at, overrides=price_overrides.overrides_of(row.org_id, session=session))
+        return row
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:
@@ -251,28 +252,8 @@ def _check_output(payload: Payload, outcome: StepOutcome) -> None:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "; ".join(faults)) from None
 
 
-def _note_receipt(receipt: Receipt, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
-    used = receipt.total
-    row.input_tokens = used.input_tokens
-    row.output_tokens = used.all_output_tokens
-    row.cache_read_tokens = used.cache_read_tokens
-    row.cache_write_tokens = used.cache_write_tokens
-    detail.model = receipt.model
-    detail.request_id = receipt.request_id
-    detail.raw_usage = receipt.raw_usage
-    # Cut short, a call may have cost its ceiling; a limit must hold against that.
-    row.cost_usd = row.token_cost_estimate
-
-
-def _price(receipt: Receipt, tariff: Tariff, row: AgentInvocation, detail: InvocationVendorDetail) -> None:
-    try:
-        charges = [tariff.cost_of(usage, model) for model, usage in receipt.by_model()]
-    except UnpricedModel:
-        # A model that names itself anew is never free: the ceiling stands until its price is known.
-        return
-    row.cost_usd = sum((charge.usd for charge in charges), start=Decimal(0))
-    detail.list_cost_usd = sum((charge.list_usd for charge in charges), start=Decimal(0))
-    detail.price_snapshot = charges[0].price_list
+def _plain(artifacts: tuple[ArtifactRef, ...]) -> list[JsonObject]:
+    return [artifact.model_dump(mode="json") for artifact in artifacts]
 
 
 def _inputs_in_words(payload: Payload) -> str:

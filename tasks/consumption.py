@@ -6,19 +6,22 @@ from maos.approvals import Approval, ApprovalKind
 from maos.errors import ApprovalInvalid
 from maos.learning import BY_EXEMPTION
 from maos.statuses import ApprovalStatus
-from sql import approvals, invocations
+from sql import approvals
+from sql.attempts import Standing
 from tasks.learning import still_exempt
 from tasks.payloads import Payload
 
 
-def consume_approval(payload: Payload, *, session: Session) -> Approval | None:
+def consume_approval(payload: Payload, standing: Standing, *, session: Session) -> Approval | None:
     """Use up the approval that a step needs, in the transaction that begins it; None where it needs none.
+
+    Args:
+        standing: of the step, as this transaction has read it.
 
     Raises:
         ApprovalInvalid: when none covers exactly this payload.
     """
-    in_doubt = invocations.is_in_doubt(payload.run.id, payload.step.id, session=session)
-    approval = approvals.newest_approvals(payload.run.id, session=session).get(payload.step.id)
+    in_doubt, approval = standing.in_doubt, standing.approval
     # What a person was asked about takes their approval, whatever has become of its risk.
     if not (payload.guarded or in_doubt or (approval and approval.kind is ApprovalKind.ACTION)):
         return None

@@ -1,9 +1,5 @@
 """Holding a run before its next step, and letting it go on."""
 
-from uuid import UUID
-
-from sqlmodel import Session
-
 from maos.audit import AuditEvent
 from maos.errors import BadInput, OrganizationSuspended
 from maos.runs import Run
@@ -30,13 +26,16 @@ def release_run(run: Run, person: str) -> bool:
     return _set(run, person, held_by=None, event="run.released", summary=f"released by {person}")
 
 
-def check_may_begin(step_id: str, *, org_id: UUID, session: Session) -> None:
+def check_may_begin(step_id: str, *, active: bool) -> None:
     """Refuse to begin a step of an organisation that was suspended after the executor had looked.
+
+    Args:
+        active: whether anything may start for it now.
 
     Raises:
         OrganizationSuspended: before anything is written.
     """
-    if not organizations.is_active(org_id, session=session):
+    if not active:
         raise OrganizationSuspended(step_id)
 
 

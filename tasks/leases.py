@@ -14,6 +14,7 @@ from maos.errors import LeaseLost, StackError
 from maos.runs import Run
 from sql import leases
 from sql.session import org_session
+from sql.trips import Order, Rows
 from tasks.outages import outlasting
 
 # Long enough to survive a pause of the machine, short enough that a dead process's run goes on within a minute.
@@ -29,10 +30,21 @@ def run_session(run: Run) -> Iterator[Session]:
     Raises:
         LeaseLost: when another process has taken it up.
     """
-    with org_session(run.org_id) as session:
-        if not leases.holds_lease(run.id, run.epoch, session=session):
-            raise LeaseLost(str(run.id))
+    with run_session_asking(run) as (session, _):
         yield session
+
+
+@contextmanager
+def run_session_asking(run: Run, *asking: Order) -> Iterator[tuple[Session, list[Rows]]]:
+    """Open such a transaction, and give the answers to what it asks first.
+
+    Raises:
+        LeaseLost: when another process has taken it up.
+    """
+    with leases.session_of_run(run.id, run.epoch, *asking, org_id=run.org_id) as (session, held, answers):
+        if not held:
+            raise LeaseLost(str(run.id))
+        yield session, answers
 
 
 def take_lease(run: Run) -> Run:

@@ -1,7 +1,10 @@
 """A ledger of millions of invocations, made by the database itself."""
 
+import os
 import shutil
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +18,8 @@ from tests.rows import add_run
 ORGANISATIONS = 10
 RARE_ACTION = "publish"
 _STEPS = 10
+_NAMES: dict[str, object] = {"steps": _STEPS, "rare": RARE_ACTION}
+_AT_ONCE = 200_000
 # Rows, their indexes, and the files that building the indexes takes.
 _BYTES_EACH = 2500
 _SECONDARY = """
@@ -64,25 +69,45 @@ def fill_ledger(address: str, org_id: UUID, rows: int, folder: Path) -> list[UUI
     with system_session() as session:
         orgs = [ensure_organization(f"org-{n}", f"Org {n}", session=session) for n in range(ORGANISATIONS)]
     begun = time.perf_counter()
-    with psycopg.connect(address, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        connection.execute("SET maintenance_work_mem = '512MB'")
-        _without_indexes(connection, {"orgs": orgs, "count": len(orgs), "run": add_run(org_id)}, rows)
+    with _loading(address) as connection:
+        indexes = _drop_indexes(connection)
+        common = {"orgs": orgs, "count": len(orgs), "run": add_run(org_id), "runs": rows // _STEPS, "rows": rows}
+        connection.execute(_RUNS, common)
+        _all_at_once(address, [(_INVOCATIONS, {**common, **_NAMES, **each}) for each in _stretches(rows)])
+        _all_at_once(address, [(definition, {}) for definition in indexes])
         connection.execute("VACUUM ANALYZE orchestrator_runs, agent_invocations")
     print(f"\n{rows} invocations of {len(orgs)} organisations written in {time.perf_counter() - begun:.0f} s")
     return orgs
 
 
-def _without_indexes(connection: psycopg.Connection, common: dict[str, object], rows: int) -> None:
+def _loading(address: str) -> psycopg.Connection:
+    settings = "-csession_replication_role=replica -cmaintenance_work_mem=1GB"
+    return psycopg.connect(address, autocommit=True, options=settings)
+
+
+def _drop_indexes(connection: psycopg.Connection) -> list[str]:
+    """Drop what is no constraint; return how each is made again."""
     tables = ("orchestrator_runs", "agent_invocations")
     indexes = [each for table in tables for each in connection.execute(_SECONDARY, (table,)).fetchall()]
     for name, _ in indexes:
         connection.execute(f"DROP INDEX {name}".encode())
-    connection.execute(_RUNS, {**common, "runs": rows // _STEPS})
-    numbers = {"rows": rows, "steps": _STEPS, "rare": RARE_ACTION}
+    return [definition for _, definition in indexes]
+
+
+def _stretches(rows: int) -> list[dict[str, object]]:
     # Each beginning at a run's first step; each run has all of its own.
-    for first in range(_STEPS, rows, 1_000_000):
-        stretch = {"first": first, "last": min(first + 1_000_000, rows + _STEPS) - 1}
-        connection.execute(_INVOCATIONS, {**common, **numbers, **stretch})
-    for _, definition in indexes:
-        connection.execute(definition.encode())
+    return [
+        {"first": first, "last": min(first + _AT_ONCE, rows + _STEPS) - 1} for first in range(_STEPS, rows, _AT_ONCE)
+    ]
+
+
+def _all_at_once(address: str, statements: Sequence[tuple[str, dict[str, object]]]) -> None:
+    """Execute statements on as many connections as there are processors: each keeps one busy."""
+
+    def execute(statement: str, values: dict[str, object]) -> None:
+        with _loading(address) as connection:
+            connection.execute(statement.encode(), values)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in [pool.submit(execute, *each) for each in statements]:
+            done.result()

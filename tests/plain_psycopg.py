@@ -1,6 +1,6 @@
 """The statements that the ledger sends, recorded; and plain psycopg sending them again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,20 +70,49 @@ def recorded() -> Iterator[Recording]:
         event.remove(Engine, "commit", commit)
 
 
-def send_again(connection: psycopg.Connection, recording: Recording, *, step: str, as_step: str) -> None:
-    """Send what a step of the ledger sent, as another step of the same run."""
-    others: dict[object, object] = {step: as_step, **{each: uuid4() for each in _new_ids(recording)}}
-    sequence = 0
-    for transaction in recording.transactions:
+Prepared = list[list[Sent]]
+
+
+def as_other_steps(recording: Recording, step: str, others: Sequence[str]) -> list[Prepared]:
+    """Return what the ledger sent for a step as it would be for other steps of the same run, ready to be sent."""
+    return [_as_another(recording, {step: other}) for other in others]
+
+
+def _as_another(recording: Recording, names: dict[object, object]) -> Prepared:
+    others = names | {each: uuid4() for each in _new_ids(recording)}
+    return [
+        [
+            Sent(sent.statement, {name: others.get(_key(value), value) for name, value in sent.values.items()})
+            for sent in each
+        ]
+        for each in recording.transactions
+    ]
+
+
+def send_one_by_one(connection: psycopg.Connection, prepared: Prepared) -> None:
+    """Send the statements of a step as plain psycopg does, each when the one before it is answered."""
+    for transaction in prepared:
+        sequence = 0
         for sent in transaction:
-            values = {name: others.get(_key(value), value) for name, value in sent.values.items()}
-            if "audit" in sent.statement and sent.statement.startswith(("INSERT", "UPDATE")):
-                values |= {name: sequence for name in values if name.startswith("sequence")}
-            found = connection.execute(sent.statement.encode(), values)
-            rows = found.fetchall() if found.description else []
-            if "FROM audit_chain_heads" in sent.statement:
-                sequence = rows[0][0] + 1
+            sequence = _send(connection, sent, sequence)
         connection.commit()
+
+
+def send_in_pipelines(connection: psycopg.Connection, prepared: Prepared) -> None:
+    """Send them together, but for what needs an answer: the place in the chain."""
+    for transaction in prepared:
+        sequence = 0
+        with connection.pipeline():
+            for sent in transaction:
+                sequence = _send(connection, sent, sequence)
+            connection.commit()
+
+
+def _send(connection: psycopg.Connection, sent: Sent, sequence: int) -> int:
+    if sequence and "sequence" in sent.values:
+        sent.values["sequence"] = sequence
+    found = connection.execute(sent.statement.encode(), sent.values)
+    return found.fetchall()[0][0] + 1 if "FROM audit_chain_heads" in sent.statement else sequence
 
 
 def _key(value: object) -> object:

@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -39,6 +40,7 @@ from sql.agent_tables import SharedMemory
 from sql.approval_queue import QueueFilter
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import find_approval
+from sql.attempts import Begin, End
 from sql.audit_rows import AuditFilter
 from sql.budget_shares import Counter
 from sql.budgets import RunCaps
@@ -153,6 +155,13 @@ class Known:
             org_id=self.org_id, run_id=self.run.id, step_id="new", kind="email", idempotency_key="x", digest="0" * 64
         )
 
+    def begin(self) -> Begin:
+        """Return an attempt that is to be attached to the other one's run."""
+        row = self.reservation()
+        names = {each.name for each in fields(Begin)} - {"attempt", "digest", "rules_version", "status"}
+        known = row.model_dump(include=names)
+        return Begin(**known, attempt=9, digest="0" * 64, rules_version="x")
+
     def memory(self) -> SharedMemory:
         """Return a note that is to be attached to the other one's run."""
         return SharedMemory(org_id=self.org_id, run_id=self.run.id, key="new", value="stolen", written_by="x")
@@ -212,6 +221,8 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "approvals.rounds_of_changes": lambda f, k, s: f(k.waiting, session=s),
     "approvals.supersede": lambda f, k, s: f(k.approval.id, session=s),
     "approvals.withdraw": lambda f, k, s: f(col(AgentPendingAction.id) == k.waiting.id, "x", session=s),
+    "attempts.begin": lambda f, k, s: f(k.begin(), session=s),
+    "attempts.end": lambda f, k, s: f(k.tenant.invocation, End(InvocationStatus.SKIPPED), session=s),
     "audit.append_all": lambda f, k, s: f([_event(k)], org_id=k.org_id, session=s),
     "audit.append_audit": lambda f, k, s: f(_event(k), org_id=k.org_id, session=s),
     "audit.documents": lambda f, k, s: list(f(k.org_id, session=s)),
@@ -306,7 +317,6 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "learning.find_rollback": lambda f, k, s: f(k.approval.id, session=s),
     "learning.lesson_of": lambda f, k, s: f(k.approval.id, session=s),
     "learning.records_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
-    "leases.holds_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
     "leases.left_running": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
     "leases.release_lease": lambda f, k, s: f(k.run.id, k.run.epoch, session=s),
     "leases.renew_lease": lambda f, k, s: f(k.run.id, k.run.epoch, LONG, session=s),
@@ -474,8 +484,8 @@ def _event(k: Known) -> AuditEvent:
 def _functions() -> dict[str, Callable[..., object]]:
     found = {}
     for module in pkgutil.iter_modules(sql.__path__):
-        # What opens sessions and shapes them reads no rows.
-        if module.ispkg or module.name == "session":
+        # What opens sessions and shapes them, and what sends others' statements, has none of its own.
+        if module.ispkg or module.name in {"session", "trips"}:
             continue
         loaded = importlib.import_module(f"sql.{module.name}")
         for name, function in inspect.getmembers(loaded, inspect.isfunction):
@@ -530,6 +540,7 @@ def test_nothing_is_read_changed_or_attached_across_organisations(database: str)
 # What writes rows of one organisation that refer to others: these must be the same one's.
 _ATTACHING = (
     "agent_memory.note",
+    "attempts.begin",
     "billing.add_closing",
     "billing.add_statement",
     "budget_shares.lock",

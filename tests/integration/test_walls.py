@@ -44,7 +44,8 @@ def test_every_tenant_table_has_forced_row_level_security_with_a_check(database:
         database,
         """
         SELECT c.relname FROM pg_class c JOIN pg_policies p ON p.tablename = c.relname AND p.policyname = 'tenant'
-        WHERE c.relrowsecurity AND c.relforcerowsecurity AND p.qual LIKE '%org_id = %current_org()%'
+        WHERE c.relrowsecurity AND c.relforcerowsecurity
+          AND (p.qual LIKE '%org_id = %current_org()%' OR p.qual LIKE '%org_id = %''app.org_id''%')
           AND p.with_check LIKE '%org_id = %current_org()%' AND 'maos_app' = ANY (p.roles)
         """,
     )
