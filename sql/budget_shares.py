@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, and_, col, select
 
 from sql.budget_tables import Budget, BudgetPeriodRow, BudgetShare
+from sql.trips import Worded, send
 
 _SHARES = 32
 # A period is divided only while each share holds so many calls of the present size: else most would be too small.
@@ -25,12 +26,14 @@ _CALLS_IN_A_SHARE = 4
 _SMALLEST = Decimal("1e-8")
 
 
-# Built once: to build a statement takes longer than to execute it.
-_CHANGE_ONE = columns(
-    func.change_budget_share(
-        bindparam("budget", type_=Uuid),
-        bindparam("period", type_=Date),
-        *(bindparam(name, type_=Numeric) for name in ("left", "reserved", "spent")),
+# Sent with every call.
+_CHANGE_ONE = Worded(
+    columns(
+        func.change_budget_share(
+            bindparam("budget", type_=Uuid),
+            bindparam("period", type_=Date),
+            *(bindparam(name, type_=Numeric) for name in ("left", "reserved", "spent")),
+        )
     )
 )
 
@@ -138,12 +141,12 @@ def _begin(counter: Counter, *, session: Session) -> None:
 def _change_one(counter: Counter, change: Totals, *, session: Session) -> bool:
     """Change one share that holds enough; return False, with the period locked, where there is none."""
     amounts = {"left": change.left, "reserved": change.reserved, "spent": change.spent}
-    one = {"budget": counter.budget_id, "period": counter.period_start, **amounts}
-    if session.execute(_CHANGE_ONE, one).scalar_one():
+    one = _CHANGE_ONE.of(budget=counter.budget_id, period=counter.period_start, **amounts)
+    if send(one, session=session) == [[(True,)]]:
         return True
     _lock_period(counter, session=session)
     # Whoever had the period before may have divided it.
-    return bool(session.execute(_CHANGE_ONE, one).scalar_one())
+    return send(one, session=session) == [[(True,)]]
 
 
 def _write(counter: Counter, totals: Totals, *, size: Decimal | None = None, session: Session) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import NamedTuple
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, bindparam, case, func, insert, or_
+from psycopg.types.json import Jsonb
+from sqlalchemy import bindparam, case, func, insert, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, SQLModel, and_, col, select
 
@@ -19,16 +20,20 @@ from sql import budget_shares
 from sql.budget_shares import Counter
 from sql.budget_tables import Budget
 from sql.tables import AgentInvocation, Organization, UsageEntry, utc_now
+from sql.trips import Worded, send
 
 _BUDGETS, _ORGANIZATIONS, _ENTRIES = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (Budget, Organization, UsageEntry)
 )
-_ADD_ENTRY = insert(_ENTRIES)
-# Built once, as these are executed with every call: to build a statement takes longer than to execute it.
-_HOLDS = select_columns(_ENTRIES.c.holds).where(
-    _ENTRIES.c.invocation_id == bindparam("invocation_id"), _ENTRIES.c.kind == "reserve"
+_ENTRY = ("id", "org_id", "run_id", "invocation_id", "kind", "number", "amount_usd", "holds", "recorded_at")
+# Sent with every call.
+_ADD_ENTRY = Worded(insert(_ENTRIES).values({name: bindparam(name) for name in _ENTRY}))
+_HOLDS = Worded(
+    select_columns(_ENTRIES.c.holds).where(
+        _ENTRIES.c.invocation_id == bindparam("invocation_id"), _ENTRIES.c.kind == "reserve"
+    )
 )
-_LIMITS = (
+_LIMITS = Worded(
     select_columns(_BUDGETS.c.id, _BUDGETS.c.scope, _BUDGETS.c.unit, _BUDGETS.c.period, _ORGANIZATIONS.c.timezone)
     .join(_ORGANIZATIONS, _ORGANIZATIONS.c.id == _BUDGETS.c.org_id)
     .where(
@@ -38,6 +43,14 @@ _LIMITS = (
     # Always in one order: two callers who lock the same rows must not wait for each other in a circle.
     .order_by(_BUDGETS.c.id)
 )
+
+
+class _Limit(NamedTuple):
+    id: UUID
+    scope: str
+    unit: str
+    period: str
+    timezone: str
 
 
 @dataclass(frozen=True)
@@ -84,7 +97,7 @@ def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tok
     _add_entry("reserve", invocation.token_cost_estimate, invocation, holds=holds, session=session)
 
 
-def _take(limit: Row[Any], most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
+def _take(limit: _Limit, most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
     unit = BudgetUnit(limit.unit)
     amount = most.of(unit)
     start = period_start(BudgetPeriod(limit.period), invocation.started_at, ZoneInfo(limit.timezone))
@@ -96,8 +109,7 @@ def _take(limit: Row[Any], most: Amounts, invocation: AgentInvocation, *, sessio
     return hold
 
 
-# Any: columns of several types.
-def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) -> Sequence[Row[Any]]:
+def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) -> list[_Limit]:
     """Return the budgets that a call falls under."""
     owners = {
         "org": str(invocation.org_id),
@@ -105,8 +117,8 @@ def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) 
         "agent": invocation.agent_name,
         "run": str(invocation.run_id),
     }
-    session.flush()
-    return session.execute(_LIMITS, {"org_id": invocation.org_id, **owners}).all()
+    (found,) = send(_LIMITS.of(org_id=invocation.org_id, **owners), session=session)
+    return [_Limit(*row) for row in found]
 
 
 def counter_of(budget: Budget, at: datetime, zone: ZoneInfo) -> Counter:
@@ -169,8 +181,8 @@ def cost_of_run(run_id: UUID, *, session: Session) -> Decimal:
 
 def _holds_of(invocation_id: UUID, *, session: Session) -> list[Hold]:
     """Return what an invocation has set aside, in the order in which it was."""
-    found = session.execute(_HOLDS, {"invocation_id": invocation_id}).scalar()
-    return [Hold.model_validate(hold) for hold in found or ()]
+    (found,) = send(_HOLDS.of(invocation_id=invocation_id), session=session)
+    return [Hold.model_validate(hold) for row in found for hold in row[0] or ()]
 
 
 def _counter_of_hold(hold: Hold, org_id: UUID) -> Counter:
@@ -185,18 +197,15 @@ def _add_entry(
     holds: Sequence[Hold] = (),
     session: Session,
 ) -> None:
-    # What the entry is about comes first.
-    session.flush()
-    session.execute(
-        _ADD_ENTRY,
-        {
-            "id": uuid4(),
-            "org_id": invocation.org_id,
-            "run_id": invocation.run_id,
-            "invocation_id": invocation.id,
-            "kind": kind,
-            "amount_usd": amount,
-            "holds": [hold.model_dump(mode="json") for hold in holds] or None,
-            "recorded_at": utc_now(),
-        },
+    entry = _ADD_ENTRY.of(
+        id=uuid4(),
+        org_id=invocation.org_id,
+        run_id=invocation.run_id,
+        invocation_id=invocation.id,
+        kind=kind,
+        number=1,
+        amount_usd=amount,
+        holds=Jsonb([hold.model_dump(mode="json") for hold in holds]) if holds else None,
+        recorded_at=utc_now(),
     )
+    send(entry, session=session)
