@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from console.billing import billing
 from maos.errors import BadInput
+from maos.images import IMAGE_MODEL
 from sql.session import system_session
 from tests.billed_calls import JUNE, MAY, add_billed, add_correction
 from tests.past_calls import add_call
@@ -319,7 +320,7 @@ def test_costs_are_compared_within_the_vendors_rounding(called: UUID, tmp_path: 
 
 def test_goods_are_compared_by_the_model_in_their_name_and_totals_are_no_goods(org_id: UUID, tmp_path: Path) -> None:
     run_id = add_run(org_id, rehearsal=False)
-    detail = {"model": "gemini-3.1-flash-image", "list_cost_usd": Decimal("0.0774")}
+    detail = {"model": IMAGE_MODEL, "list_cost_usd": Decimal("0.0774")}
     used = {"input_tokens": 20, "output_tokens": 1290, "engine_type": "gemini_image"}
     # In Los Angeles this is the evening of the ninth.
     add_call(org_id, run_id, step="draw", started_at=MAY.replace(hour=3), detail=detail, **used)
