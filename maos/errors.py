@@ -6,6 +6,7 @@ MaosError
 │   ├── PlanRefused        every fault of a plan at once
 │   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
 │   ├── PolicyRefused      a document of a policy cannot be read or accepted; every fault at once
+│   ├── QueryRefused       a query asks for more than it may; every fault at once
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
@@ -23,6 +24,7 @@ MaosError
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import ClassVar
 
 from maos.usage import Receipt
 
@@ -48,15 +50,23 @@ class PolicyViolation(MaosError):
     """A rule forbids what was asked."""
 
 
-class PlanRefused(PolicyViolation):
-    """A plan breaks rules; every fault is named."""
+class _EveryFault(PolicyViolation):
+    """Something that was written breaks rules; the class says what."""
+
+    refused: ClassVar[str]
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(tuple(faults))
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return "the plan is refused: " + "; ".join(self.faults)
+        return f"{self.refused} is refused: " + "; ".join(self.faults)
+
+
+class PlanRefused(_EveryFault):
+    """A plan breaks rules; every fault is named."""
+
+    refused = "the plan"
 
 
 class RulesRefused(PolicyViolation):
@@ -71,15 +81,16 @@ class RulesRefused(PolicyViolation):
         return f"the rules in {self.source} are refused: " + "; ".join(self.faults)
 
 
-class PolicyRefused(PolicyViolation):
+class PolicyRefused(_EveryFault):
     """A document of a policy cannot be read or accepted; every fault is named."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(tuple(faults))
-        self.faults = tuple(faults)
+    refused = "the policy"
 
-    def __str__(self) -> str:
-        return "the policy is refused: " + "; ".join(self.faults)
+
+class QueryRefused(_EveryFault):
+    """A query is not one SELECT over its tables; every fault is named."""
+
+    refused = "the query"
 
 
 class RuleBroken(PolicyViolation):
@@ -239,15 +250,10 @@ class FailureKind(StrEnum):
     PROCESS_DIED = "process_died"
 
 
-_RETRYABLE = frozenset(
-    {
-        FailureKind.RATE_LIMITED,
-        FailureKind.OVERLOADED,
-        FailureKind.UNREACHABLE,
-        FailureKind.TIMED_OUT,
-        FailureKind.INTERRUPTED,
-    }
-)
+_RETRYABLE = frozenset({
+    FailureKind.RATE_LIMITED, FailureKind.OVERLOADED, FailureKind.UNREACHABLE, FailureKind.TIMED_OUT,
+    FailureKind.INTERRUPTED,
+})  # fmt: skip
 
 
 def is_retryable(kind: FailureKind) -> bool:
