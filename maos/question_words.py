@@ -1,7 +1,7 @@
 """What the words of a question mean, by rule: which columns, values, periods and numbers of the tables they name."""
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -13,13 +13,22 @@ from maos.periods import MONTHS
 _WORD = re.compile(r"[^\W_]+")
 # Words that carry nothing of the data: a question may have them in any number.
 _EMPTY = """
-a about across all along altogether am among an and any are as at based be been between bring brought by can case come
-comes compare compared data dataset did do does down during each entire entries entry ever every find for from get gets
-give had has have her his how i if in into is it its list look made make makes me more much my number of on one ones or
-our out over overall per please rather record records row rows see sell sells show sold tell than that the their them
-there these they this those to together up us using value values was we were what when where which who whole whose why
-will with within would you your
+a about across all along altogether am among an and any are as at based be been between bring brought by can come comes
+compare compared data dataset did do does during each entire entries entry ever every find for from get gets give had
+has have her his how i in into is it its list look made make makes me much my number of on one ones or our out over
+overall per please record records row rows see sell sells show sold tell that the their them there these they this
+those to together us using value values was we were what when where which who whole whose will with within would you
+your
 """
+# With dates beside them they bound a range, which is more than these rules can read.
+_RANGE = frozenset({"between", "from", "to"})
+# What follows names a group, whatever else it could mean.
+_BY = frozenset({"by", "per", "each", "every", "across"})
+# A number beside one of these says how many are asked for.
+_RANKING = frozenset({
+    "top", "bottom", "best", "worst", "most", "least", "fewest", "leading", "highest", "lowest", "largest", "smallest",
+    "biggest", "greatest", "strongest", "weakest",
+})  # fmt: skip
 # What stands for the leading measure where no column has this name.
 _MEASURE_WORDS = frozenset({"sale", "turnover", "income", "amount", "money", "revenue"})
 
@@ -55,7 +64,7 @@ def words_in(question: str) -> list[str]:
     return [stem(word.lower()) for word in _WORD.findall(question)]
 
 
-def meant_in(table: AnalysisTable, question: str, *, understood: Collection[str]) -> Meant:
+def meant_in(table: AnalysisTable, question: str, *, understood: frozenset[str]) -> Meant:
     """Read a question against one table.
 
     Args:
@@ -72,14 +81,16 @@ def meant_in(table: AnalysisTable, question: str, *, understood: Collection[str]
     dated = {stem(name.lower()) for name in MONTHS} | {str(year) for year in years} if has_dates else set()
     leading = any(words[at] in _MEASURE_WORDS for at in left) and _leading(table) is not None
     known = _known(table) | dated | (_MEASURE_WORDS if leading else frozenset())
-    unknown = [words[at] for at in sorted(left) if words[at] not in known and words[at] not in understood]
+    ranges = _RANGE if has_dates and (years or months) else frozenset()
+    known = (known | understood) - ranges - {str(number) for number in range(1000)}
+    unknown = [words[at] for at in sorted(left) if words[at] not in known or _names_a_group(table, words, at)]
     return Meant(
         table=table,
         columns=tuple(dict.fromkeys(columns)),
         filters=tuple(filters),
         years=tuple(years) if has_dates else (),
         months=tuple(dict.fromkeys(months)) if has_dates else (),
-        unknown=tuple(dict.fromkeys(word for word in unknown if not _is_count(word))),
+        unknown=tuple(dict.fromkeys(word for word in unknown if word != str(ranked_number(words)))),
         leading=leading,
         words=tuple(words),
     )
@@ -98,8 +109,9 @@ def _known(table: AnalysisTable) -> frozenset[str]:
     return frozenset(map(stem, _EMPTY.split())) | {stem(word) for word in words_of(table.name)}
 
 
-def _is_count(word: str) -> bool:
-    return word.isdigit() and len(word) < 4
+def _names_a_group(table: AnalysisTable, words: Sequence[str], at: int) -> bool:
+    """Say whether a word of the table's name stands where a group is asked for, which no column is called after."""
+    return at > 0 and words[at - 1] in _BY and words[at] in map(stem, words_of(table.name))
 
 
 def _leading(table: AnalysisTable) -> str | None:
@@ -122,6 +134,10 @@ def _take(name: Sequence[str], words: Sequence[str], left: set[int]) -> bool:
     return found
 
 
-def number_after(words: Sequence[str], before: Collection[str]) -> int | None:
-    """Return the number that follows one of these words: the 5 of `top 5`."""
-    return next((int(after) for word, after in pairwise(words) if word in before and _is_count(after)), None)
+def ranked_number(words: Sequence[str]) -> int | None:
+    """Return how many are asked for: the 5 of `top 5` and of `5 best`."""
+    for one, other in pairwise(words):
+        for number, beside in ((other, one), (one, other)):
+            if number.isdigit() and 0 < int(number) < 1000 and beside in _RANKING:
+                return int(number)
+    return None

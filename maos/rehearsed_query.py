@@ -26,7 +26,7 @@ _KINDS: tuple[tuple[frozenset[str], Callable[[Reading], WrittenQuery]], ...] = (
     (_stems("bottom worst least lowest smallest weakest fewest"), ranked),
 )
 _FIGURES = _stems("total totals sum average averages mean count counts many altogether")
-_UNDERSTOOD = frozenset().union(_FIGURES, *(words for words, _ in _KINDS))
+_UNDERSTOOD = _FIGURES.union(*(words for words, _ in _KINDS))
 
 
 def rehearsed_query(question: str, tables: AnalysisTables) -> WrittenQuery:

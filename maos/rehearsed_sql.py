@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from maos.analysis import WrittenQuery
-from maos.datasets import ColumnKind, is_countable, is_leading, is_rate
+from maos.datasets import ColumnFacts, ColumnKind, is_countable, is_leading, is_rate
 from maos.labels import phrase
 from maos.periods import MONTHS
 from maos.question_words import Meant
@@ -76,8 +76,7 @@ def read(meant: Meant) -> Reading:
     """Choose what a question leaves open: the leading measure, the first column of dates, months."""
     words = frozenset(meant.words)
     named = [meant.facts(name) for name in meant.columns]
-    filtered = {column for column, _ in meant.filters}
-    dimension = next((each.name for each in named if _groups(each.kind, is_countable(each), each.name, filtered)), None)
+    dimension = next((each.name for each in named if _groups(each, meant)), None) or _compared(meant)
     dates = [each.name for each in named if each.kind is ColumnKind.DATE] + _dates_of(meant)
     measure = next((each.name for each in named if is_countable(each)), None)
     figure = "avg" if words & _AVERAGE else "sum"
@@ -91,8 +90,15 @@ def read(meant: Meant) -> Reading:
     return Reading(meant, measure, dimension, dates[0] if dates else None, grain, figure)
 
 
-def _groups(kind: ColumnKind, countable: bool, name: str, filtered: set[str]) -> bool:
-    return kind is not ColumnKind.DATE and not countable and name not in filtered
+def _groups(column: ColumnFacts, meant: Meant) -> bool:
+    filtered = {name for name, _ in meant.filters}
+    return column.kind is not ColumnKind.DATE and not is_countable(column) and column.name not in filtered
+
+
+def _compared(meant: Meant) -> str | None:
+    """Return the column of which several values are named: they are told apart."""
+    names = [name for name, _ in meant.filters]
+    return next((name for name in names if names.count(name) > 1), None)
 
 
 def _dates_of(meant: Meant) -> list[str]:

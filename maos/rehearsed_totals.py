@@ -1,11 +1,10 @@
 """Rehearsed queries that add up: in all, by groups, the first of a ranking, over time."""
 
 from maos.analysis import KeyIs, WrittenQuery
-from maos.question_words import number_after, stem
+from maos.question_words import ranked_number
 from maos.rehearsed_sql import Reading, quoted, written
 
-_ASCENDING = frozenset(map(stem, ("bottom", "worst", "least", "lowest", "smallest", "weakest", "fewest")))
-_RANKING = _ASCENDING | frozenset(map(stem, ("top", "best", "first", "highest", "largest", "biggest", "leading")))
+_ASCENDING = frozenset({"bottom", "worst", "least", "lowest", "smallest", "weakest", "fewest"})
 _LISTED = 10
 # Groups of a table are shown as far as a reader follows.
 _MOST_GROUPS = 50
@@ -42,7 +41,7 @@ def ranked(reading: Reading) -> WrittenQuery:
         return totals(reading)
     ascending = bool(_ASCENDING.intersection(reading.meant.words))
     where = reading.where(f"{_dimension(reading)} IS NOT NULL")
-    most = number_after(reading.meant.words, _RANKING) or _LISTED
+    most = ranked_number(reading.meant.words) or _LISTED
     sql = f"{_by_group(reading, where, ascending=ascending)} LIMIT {most}"
     measure = quoted(reading.measure) if reading.measure else None
     value = f"sum({measure}) / nullif(count({measure}), 0)" if reading.figure == "avg" else reading.value

@@ -106,6 +106,9 @@ REGIONS = result((("North", "30"), ("South", "12.5")), ("region", TEXT), ("total
         ("Which values are missing?", ["UNION ALL"]),
         ("Are revenue and discount related?", ["corr("]),
         ("Any unusual revenue?", ["quantile_cont"]),
+        ("The 2 best regions by revenue", ["LIMIT 2"]),
+        ("Compare the revenue of North and South b", ["IN ('North', 'South <b>')", 'GROUP BY "region"']),
+        ("Revenue in March and May 2025", ['month("day") IN (3, 5)']),
     ],
 )
 def test_a_question_is_read_by_its_words(question: str, parts: list[str]) -> None:
@@ -125,6 +128,13 @@ def test_a_question_is_read_by_its_words(question: str, parts: list[str]) -> Non
         ("What was the profit in North?", "Nothing in the table “orders” is called “profit”."),
         ("Revenue by Claude", "Nothing in the table “orders” is called “claude”."),
         ("Drop table orders; copy everything", "Nothing in the table “orders” is called “drop”."),
+        # To leave these out would be to answer another question.
+        ("Revenue over 100 by region", "Nothing in the table “orders” is called “100”."),
+        ("Revenue from March to May 2025", "Nothing in the table “orders” is called “from”."),
+        ("Revenue per order", "Nothing in the table “orders” is called “order”."),
+        ("Why is revenue so low?", "Nothing in the table “orders” is called “why”."),
+        ("Regions with more than average revenue", "Nothing in the table “orders” is called “more”."),
+        ("Revenue without North", "Nothing in the table “orders” is called “without”."),
         ("How are you?", "A word in the question that names a column or says what to compute."),
     ],
 )
