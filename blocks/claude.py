@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr
 from blocks.fields import ApiAddress, ApiKey
 from blocks.logos import KEY
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.settings import load_settings
 
 if TYPE_CHECKING:

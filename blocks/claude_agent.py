@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.claude import ClaudeEngine
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 
 if TYPE_CHECKING:
     from anthropic.types.beta import BetaMessage, BetaMessageParam, BetaToolUnionParam

@@ -13,7 +13,8 @@ from pydantic import Field, HttpUrl
 
 from blocks.claude import MODELS, ClaudeEngine, ModelAlias
 from blocks.logos import FILES
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.workspace_writing import OUTPUT_TOKENS, Tool
 
 _VERSION_SECONDS = 15.0

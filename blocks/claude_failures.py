@@ -7,7 +7,8 @@ import re
 import anthropic
 import httpx2
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.waits import LONGEST_WAIT_SECONDS
 
 # All that a call can raise: the SDK wraps errors until an answer begins, and none in the middle of a stream.

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from blocks.cutoff import Cutoff
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 
 # An image of 1K is some megabytes; more is no answer to what was asked.
 _LONGEST_ANSWER_BYTES = 64 * 1024 * 1024

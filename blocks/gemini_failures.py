@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from blocks.gemini_call import GeminiCall
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.waits import LONGEST_WAIT_SECONDS
 
 # An answer that is JSON but not of the promised form.

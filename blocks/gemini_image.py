@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 from blocks.cutoff import Cutoff
 from blocks.fields import ApiAddress, ApiKey
 from blocks.logos import KEY
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import IMAGE_MODEL, IMAGE_SIZE, MAX_OUTPUT_TOKENS, AspectRatio
 from maos.settings import load_settings
 

@@ -10,7 +10,8 @@ from blocks.cutoff import Cutoff
 from blocks.fields import HostName
 from blocks.logos import MAIL
 from blocks.smtp_conversation import SmtpConversation
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.mail_addresses import MAILBOX
 
 Security = Literal["none", "starttls", "tls"]

@@ -12,7 +12,8 @@ from pydantic import ConfigDict, Field, HttpUrl, SecretStr
 from blocks.fields import ApiAddress
 from blocks.logos import CALL
 from blocks.webhooks import Webhooks
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 
 
 class SignedWebhook(Block):

@@ -11,7 +11,8 @@ from typing import Self
 
 from blocks.cutoff import Cutoff
 from blocks.public_addresses import look_up
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.labels import printable
 
 _LINE_WITH_DOT = re.compile(rb"(?m)^\.")

@@ -11,7 +11,8 @@ from pydantic import Field, HttpUrl
 from blocks.cutoff import Cutoff
 from blocks.logos import CALL
 from blocks.public_addresses import CheckedTransport, NotPublic, without_secrets
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.labels import printable
 
 _KINDS = {429: FailureKind.RATE_LIMITED, 503: FailureKind.OVERLOADED}

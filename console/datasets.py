@@ -6,45 +6,61 @@ import os
 import shutil
 from pathlib import Path
 
-from maos.requests import DatasetRequest, RunRequest
+from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
 from maos.settings import load_settings
 from tasks.datasets import inspect_dataset, readable_roots
 
 
 def with_stored_dataset(request: RunRequest) -> RunRequest:
-    """Return the request with its local data set copied into the store, unless runs may read it where it is.
+    """Return the request with its local data sets copied into the store, unless runs may read them where they are.
 
     A run reads from its organisation's store only: neither other files of the machine nor later changes of the file
     are within its reach.
 
     Raises:
-        BadInput: when the file holds no table; nothing is copied then.
+        BadInput: when a file holds no table; nothing is copied then.
     """
-    path = _out_of_reach(request)
-    if path is None or not isinstance(request, DatasetRequest):
-        return request
+    paths = _out_of_reach(request)
     settings = load_settings()
-    # The person at the keyboard may read the file: it is looked at where it lies before it is copied.
-    here = settings.model_copy(update={"dataset_roots": [path.resolve().parent]})
-    inspect_dataset(request.dataset, org=request.org, settings=here)
-    return request.model_copy(update={"dataset": str(_store(path, settings.dataset_store / request.org))})
+    for dataset, path in paths.items():
+        # The person at the keyboard may read the file: it is looked at where it lies before it is copied.
+        here = settings.model_copy(update={"dataset_roots": [path.resolve().parent]})
+        inspect_dataset(dataset, org=request.org, settings=here)
+    store = settings.dataset_store / request.org
+    return _renamed(request, {dataset: str(_store(path, store)) for dataset, path in paths.items()})
 
 
 def bring_within_reach(request: RunRequest) -> None:
-    """Let this process read the request's local data set where it lies, so that it can be planned without a copy."""
-    if path := _out_of_reach(request):
-        roots = [*load_settings().dataset_roots, path.resolve().parent]
+    """Let this process read the request's local data sets where they lie, so that it can be planned without copies."""
+    if paths := _out_of_reach(request):
+        roots = [*load_settings().dataset_roots, *(path.resolve().parent for path in paths.values())]
         os.environ["MAOS_DATASET_ROOTS"] = json.dumps([str(root) for root in roots])
 
 
-def _out_of_reach(request: RunRequest) -> Path | None:
-    """Return the local file of a request that runs may not read where it lies."""
-    if not isinstance(request, DatasetRequest) or "://" in request.dataset:
-        return None
-    path = Path(request.dataset)
+def _datasets_of(request: RunRequest) -> tuple[str, ...]:
+    if isinstance(request, AnalyzeDataRequest):
+        return request.datasets
+    return (request.dataset,) if isinstance(request, DatasetRequest) else ()
+
+
+def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
+    if isinstance(request, AnalyzeDataRequest):
+        datasets = tuple(names.get(dataset, dataset) for dataset in request.datasets)
+        return request.model_copy(update={"datasets": datasets})
+    if isinstance(request, DatasetRequest):
+        return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
+    return request
+
+
+def _out_of_reach(request: RunRequest) -> dict[str, Path]:
+    """Return the local files of a request that runs may not read where they lie, by the names it has for them."""
     roots = readable_roots(request.org, load_settings())
-    inside = any(path.resolve().is_relative_to(root) for root in roots)
-    return path if path.is_file() and not inside else None
+    paths = {dataset: Path(dataset) for dataset in _datasets_of(request) if "://" not in dataset}
+    return {
+        dataset: path
+        for dataset, path in paths.items()
+        if path.is_file() and not any(path.resolve().is_relative_to(root) for root in roots)
+    }
 
 
 def _store(path: Path, folder: Path) -> Path:

@@ -26,6 +26,8 @@ from tasks.rules import rule_book
 from tasks.runs import retry_of
 
 Command = Callable[..., None]
+# Fields that may be given with commas.
+_LISTS = frozenset({"measures", "dimensions", "datasets"})
 
 _REQUEST_OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.argument("entrypoint"),
@@ -118,20 +120,19 @@ def _fields_of_file(file: Path | None) -> dict[str, Any]:
         raise BadInput("--request", str(file), f"a readable JSON file ({error})") from None
     if not isinstance(fields, dict):
         raise BadInput("--request", str(file), "a JSON object with the fields of the request")
-    if isinstance(dataset := fields.get("dataset"), str):
-        fields["dataset"] = _absolute(dataset, file.absolute().parent)
-    return fields
+    return {name: _within(file.absolute().parent, name, value) for name, value in fields.items()}
 
 
 def _field_of(param: str) -> tuple[str, Any]:
     name, separator, text = param.partition("=")
     if not separator:
         raise BadInput("--param", param, "KEY=VALUE")
-    if name == "dataset":
-        return name, _absolute(text, Path.cwd())
-    if name in {"measures", "dimensions"} and not text.startswith("["):
-        return name, [part.strip() for part in text.split(",") if part.strip()]
-    return name, _list_of(name, text) if text.startswith("[") else text
+    value: Any = text
+    if text.startswith("[") and name != "dataset":
+        value = _list_of(name, text)
+    elif name in _LISTS:
+        value = [part.strip() for part in text.split(",") if part.strip()]
+    return name, _within(Path.cwd(), name, value)
 
 
 def _list_of(name: str, text: str) -> Any:
@@ -139,6 +140,15 @@ def _list_of(name: str, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise BadInput(name, text, 'a JSON list, such as ["north", "south"]') from None
+
+
+def _within(folder: Path, name: str, value: Any) -> Any:
+    """Return a field with its paths absolute, which are relative to a folder."""
+    if name == "dataset" and isinstance(value, str):
+        return _absolute(value, folder)
+    if name == "datasets" and isinstance(value, list):
+        return [_absolute(each, folder) if isinstance(each, str) else each for each in value]
+    return value
 
 
 def _absolute(dataset: str, folder: Path) -> str:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from maos.canonical import canonical_json, plain
 from maos.erasure import ERASED, ERASURE
-from maos.errors import FailureKind, MaosError
+from maos.errors import MaosError
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 
 GENESIS_HASH = "0" * 64

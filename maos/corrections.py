@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
 from maos.engines import EngineType
-from maos.errors import FailureKind, UnpricedModel
+from maos.errors import UnpricedModel
+from maos.failures import FailureKind
 from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import TokenUsage

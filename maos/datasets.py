@@ -117,6 +117,16 @@ def is_rate(name: str) -> bool:
     return not _PER_UNIT.isdisjoint(words_of(name))
 
 
+def is_leading(name: str) -> bool:
+    """Say whether a column is, by its name, what a table is about in money."""
+    return not _LEADS.isdisjoint(words_of(name))
+
+
+def is_countable(column: ColumnFacts) -> bool:
+    """Say whether a column holds numbers that can be added up: neither identifiers nor years."""
+    return _is_number(column) and not _identifies(column) and not _is_year(column)
+
+
 def has_identifier(facts: DatasetFacts) -> bool:
     """Say whether rows carry an identifier, so that a row repeated in full is the same row twice."""
     return any(_identifies(column) and column.distinct * 2 >= facts.row_count for column in facts.columns)
@@ -174,10 +184,10 @@ def _choice(names: Sequence[str]) -> str:
 
 def _likely_measures(facts: DatasetFacts, dimensions: Sequence[str]) -> tuple[str, ...]:
     numbers = [column for column in facts.columns if _is_number(column) and column.name not in dimensions]
-    counting = [column.name for column in numbers if not _identifies(column) and not _is_year(column)]
+    counting = [column.name for column in numbers if is_countable(column)]
     additive = [name for name in counting if not is_rate(name)]
     # Stable: besides the leading names, the order of the file stays.
-    ranked = sorted(additive or counting, key=lambda name: _LEADS.isdisjoint(words_of(name)))
+    ranked = sorted(additive or counting, key=lambda name: not is_leading(name))
     return tuple(ranked[:MOST_MEASURES])
 
 

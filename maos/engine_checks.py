@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict
 
 from maos.engines import EngineType
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 
 
 class EngineState(StrEnum):

@@ -6,6 +6,7 @@ MaosError
 │   ├── PlanRefused        every fault of a plan at once
 │   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
 │   ├── PolicyRefused      a document of a policy cannot be read or accepted; every fault at once
+│   ├── QueryRefused       a query asks for more than it may; every fault at once
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
 ├── DecisionRefused        an approval could not be decided as asked
@@ -24,8 +25,9 @@ MaosError
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
+from typing import ClassVar
 
+from maos.failures import FailureKind, is_retryable
 from maos.usage import Receipt
 
 
@@ -50,15 +52,23 @@ class PolicyViolation(MaosError):
     """A rule forbids what was asked."""
 
 
-class PlanRefused(PolicyViolation):
-    """A plan breaks rules; every fault is named."""
+class _EveryFault(PolicyViolation):
+    """Something that was written breaks rules; the class says what."""
+
+    refused: ClassVar[str]
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__(tuple(faults))
         self.faults = tuple(faults)
 
     def __str__(self) -> str:
-        return "the plan is refused: " + "; ".join(self.faults)
+        return f"{self.refused} is refused: " + "; ".join(self.faults)
+
+
+class PlanRefused(_EveryFault):
+    """A plan breaks rules; every fault is named."""
+
+    refused = "the plan"
 
 
 class RulesRefused(PolicyViolation):
@@ -73,15 +83,16 @@ class RulesRefused(PolicyViolation):
         return f"the rules in {self.source} are refused: " + "; ".join(self.faults)
 
 
-class PolicyRefused(PolicyViolation):
+class PolicyRefused(_EveryFault):
     """A document of a policy cannot be read or accepted; every fault is named."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__(tuple(faults))
-        self.faults = tuple(faults)
+    refused = "the policy"
 
-    def __str__(self) -> str:
-        return "the policy is refused: " + "; ".join(self.faults)
+
+class QueryRefused(_EveryFault):
+    """A query is not one SELECT over its tables; every fault is named."""
+
+    refused = "the query"
 
 
 class RuleBroken(PolicyViolation):
@@ -227,40 +238,6 @@ class RunFailed(MaosError):
 
     def __str__(self) -> str:
         return self.reason
-
-
-class FailureKind(StrEnum):
-    """Why an engine did not deliver, in words that name no vendor."""
-
-    RATE_LIMITED = "rate_limited"
-    OVERLOADED = "overloaded"
-    UNREACHABLE = "unreachable"
-    TIMED_OUT = "timed_out"
-    INTERRUPTED = "interrupted"
-    NOT_CONFIGURED = "not_configured"
-    NOT_PERMITTED = "not_permitted"
-    BILLING = "billing"
-    TOO_LONG = "too_long"
-    BAD_REQUEST = "bad_request"
-    DECLINED = "declined"
-    TRUNCATED = "truncated"
-    UNUSABLE_OUTPUT = "unusable_output"
-    SERVICE_ERROR = "service_error"
-    # Before the engine was reached.
-    REFUSED = "refused"
-    BUDGET = "budget"
-    LIMIT_REACHED = "limit_reached"
-    INPUTS = "inputs"
-    # The flow process ended while the engine worked: no verdict on the step.
-    PROCESS_DIED = "process_died"
-
-
-_RETRYABLE = frozenset(map(FailureKind, ("rate_limited", "overloaded", "unreachable", "timed_out", "interrupted")))
-
-
-def is_retryable(kind: FailureKind) -> bool:
-    """Say whether another attempt may succeed after such a failure."""
-    return kind in _RETRYABLE
 
 
 class EngineFailure(MaosError):

@@ -26,6 +26,14 @@ def labels_of(profile: DatasetProfile, metrics: Metrics) -> frozenset[str]:
     return frozenset(form for form in forms if form)
 
 
+def names_of_days(days: Iterable[date]) -> Iterator[str]:
+    """Yield the names of days, and of the months, quarters and years they are in."""
+    for day in days:
+        yield from _day_names(day)
+        yield from _longer_periods(day, whole_year=False)
+        yield f"{MONTHS[day.month - 1]} {day.year:04d}"
+
+
 def with_digits(labels: Iterable[str]) -> frozenset[str]:
     """Return the labels that could be taken for figures."""
     return frozenset(label for label in labels if any(char.isnumeric() for char in label))

@@ -10,7 +10,7 @@ from maos.actions import Actions, ActionSpec
 from maos.approval_policy import ExpiryOutcome
 from maos.approvals import Approval, ApprovalKind
 from maos.autonomy import AutonomyLevel, needs_approval, stricter
-from maos.errors import is_retryable
+from maos.failures import is_retryable
 from maos.plans import OnFailure, OnReject, PlanStep
 from maos.policy import Policy
 from maos.risk import RiskLevel

@@ -20,8 +20,8 @@ _NOT_DRAWN = re.compile(r"<(metadata|style)\b.*?</\1>", re.DOTALL)
 
 def html_of(report: Report) -> str:
     """Return the report as a page."""
-    drawings = [_inlined(chart.svg, f"chart-{number}") for number, chart in enumerate(report.charts, start=1)]
-    return _template().render(
+    drawings = [inlined(chart.svg, f"chart-{number}") for number, chart in enumerate(report.charts, start=1)]
+    return page_template("report.html.j2").render(
         report=report,
         title=printable(report.title, longest=200),
         figures=key_figures(report),
@@ -34,14 +34,15 @@ def html_of(report: Report) -> str:
 
 
 @cache
-def _template() -> Template:
+def page_template(name: str) -> Template:
+    """Return a page of this project, whose places are escaped."""
     pages = Environment(
         loader=PackageLoader("maos"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    return pages.get_template("report.html.j2")
+    return pages.get_template(name)
 
 
-def _inlined(svg: str, prefix: str) -> Markup:
+def inlined(svg: str, prefix: str) -> Markup:
     """Return a drawing for the page, with names of its own and the page's colours; text between tags stays as it is."""
     body = _NOT_DRAWN.sub("", svg[svg.index("<svg") :])
     used = set(re.findall(r"(?:url\(|href=\")#([\w.-]+)", body))

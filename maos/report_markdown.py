@@ -49,7 +49,7 @@ def _whole(report: Report) -> Iterator[str]:
     for table in tables_of(report.profile, report.metrics):
         yield f"### {escaped(table.title)}"
         yield escaped(table.caption)
-        yield _rows(table)
+        yield markdown_table(table)
     yield "## Methods"
     yield _notes(report)
 
@@ -60,7 +60,7 @@ def _preview(report: Report, places: tuple[str, ...]) -> Iterator[str]:
     yield from _narrative(report)
     yield "## Key figures"
     yield _figures(report)
-    yield _rows(totals_table(report.metrics.totals))
+    yield markdown_table(totals_table(report.metrics.totals))
     yield "## Methods"
     yield _notes(report)
 
@@ -95,7 +95,8 @@ def _notes(report: Report) -> str:
     return "\n".join(f"- **{note.term}:** {escaped(note.text)}" for note in methods(report))
 
 
-def _rows(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """Return a table of a report."""
     head = [escaped(column.title) for column in table.columns]
     rule = ["---:" if column.numeric else "---" for column in table.columns]
     body = ([escaped(cell) for cell in row] for row in table.rows)

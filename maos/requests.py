@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from maos.analysis_parameters import LONGEST_QUERY_SECONDS, MOST_TABLES, Question
 from maos.autonomy import AutonomyLevel
 from maos.plans import MAX_PARALLELISM
 from maos.references import StepId
@@ -114,4 +115,26 @@ class GenerateReportRequest(DatasetRequest):
     )
     period_column: ColumnName | None = Field(
         default=None, title="Period column", description="Date column of the trend. Empty: the first date column."
+    )
+
+
+class AnalyzeDataRequest(RunRequest):
+    """Ask a question about one or more tables."""
+
+    question: Question = Field(
+        title="Question",
+        description="What you want to know, in English: Which region sold the most in 2025?",
+    )
+    datasets: tuple[Annotated[str, StringConstraints(min_length=1, max_length=2000)], ...] = Field(
+        title="Data sets",
+        description="Paths or http(s) addresses of CSV, Parquet or JSON files; each becomes a table named after it.",
+        min_length=1,
+        max_length=MOST_TABLES,
+    )
+    query_seconds: int = Field(
+        default=60,
+        title="Longest query in seconds",
+        description="A query that takes longer is stopped.",
+        ge=1,
+        le=LONGEST_QUERY_SECONDS,
     )

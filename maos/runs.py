@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.actions import JsonObject
 from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.plans import Plan
 from maos.statuses import ApprovalStatus, RunStatus
 

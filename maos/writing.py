@@ -52,6 +52,8 @@ class WritingAction:
     longest_answer_tokens: int = ANSWER_TOKENS
     # The same by what a step's parameters say, where that is less; all that is sent but the persona.
     promised_bytes: Callable[[BaseModel], int] | None = None
+    # The answer where its inputs leave nothing to write: no engine is asked, and nothing is spent.
+    unasked: Callable[[BaseModel, Mapping[str, JsonObject]], JsonObject | None] | None = None
 
 
 def rewritten(prompt: Prompt, faults: str) -> Prompt:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from maos.actions import JsonObject
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.runs import FailedStep, Run
 from maos.statuses import InvocationStatus
 from sql.tables import AgentInvocation, InvocationVendorDetail, utc_now

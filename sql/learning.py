@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from maos.approvals import ApprovalKind, Decision, DecisionPath
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.learning import Likeness, TrackRecord
 from maos.statuses import InvocationStatus
 from sql.approval_tables import AgentActionVote, AgentPendingAction

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from maos.audit import AuditEvent
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 from maos.runs import Run
 from maos.statuses import InvocationStatus

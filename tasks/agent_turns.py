@@ -11,7 +11,8 @@ from maos.agent_journal import Message, ToolCall, Turn
 from maos.agent_limits import check_money, reply_tokens
 from maos.agent_prompt import system_of, tools_of
 from maos.engines import EngineType
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.pricing import most_prompt_tokens
 from maos.rules_check import text_faults
 from maos.usage import Receipt

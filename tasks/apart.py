@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn, TypeVar
 
-from maos.errors import EngineFailure, FailureKind, MaosError
+from maos.errors import EngineFailure, MaosError
+from maos.failures import FailureKind
 
 _PR_SET_PDEATHSIG = 1
 _CHUNK_BYTES = 1 << 20

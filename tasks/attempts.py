@@ -11,7 +11,8 @@ from sqlmodel import Session
 
 from maos.actions import ArtifactRef, JsonObject, StepOutcome
 from maos.approvals import Approval
-from maos.errors import EffectInDoubt, EngineFailure, FailureKind, LeaseLost
+from maos.errors import EffectInDoubt, EngineFailure, LeaseLost
+from maos.failures import FailureKind
 from maos.plans import PlanStep
 from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff

@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from maos.audit import AuditEvent
 from maos.bound_facts import ATTEMPT, bound_digest
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 from sql import audit, exemptions
 from sql.plain_rows import attempt_facts

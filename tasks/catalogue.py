@@ -5,22 +5,39 @@ from typing import Any
 
 from maos.actions import Actions, ActionSpec
 from maos.agent_prompt import system_of
+from maos.answer_writing import WRITE_ANSWER
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.investigation import INVESTIGATE
 from maos.narrative import NARRATIVE
+from maos.query_writing import WRITE_QUERY
 from maos.rules import RuleBook
 from maos.workspace_writing import WORK_IN_WORKSPACE, briefing
 from maos.writing import WritingAction
 from tasks.code import code_digest
-from tasks.services import aggregate, charts, checkpoint, email, profile, publish, webhook
+from tasks.services import (
+    aggregate,
+    charts,
+    checkpoint,
+    draw_answer,
+    email,
+    present_answer,
+    profile,
+    profile_tables,
+    publish,
+    run_query,
+    webhook,
+)
 from tasks.services.registry import SERVICES
 
 # Importing a module of services registers its actions.
-SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook)
+SERVICE_MODULES = (
+    *(profile, aggregate, charts, publish, checkpoint, email, webhook),
+    *(profile_tables, run_query, draw_answer, present_answer),
+)
 
-WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
+WRITING: dict[str, WritingAction] = {action.spec.name: action for action in (NARRATIVE, WRITE_QUERY, WRITE_ANSWER)}
 WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
 AGENTS: dict[str, ActionSpec] = {INVESTIGATE.name: INVESTIGATE}
 IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}

@@ -8,7 +8,8 @@ from prefect import get_run_logger, task
 from blocks.claude import MODELS, ClaudeEngine
 from maos.actions import JsonObject, StepOutcome
 from maos.engines import EngineType
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.plans import Plan, PlanStep
 from maos.pricing import most_prompt_tokens
 from maos.rules_check import text_faults
@@ -20,6 +21,7 @@ from tasks.catalogue import WORKSPACES, WRITING
 from tasks.engines import writer_engine
 from tasks.options import ENGINE_OPTIONS
 from tasks.payloads import Payload
+from tasks.query_trials import trial_faults
 from tasks.secrecy import discreet
 from tasks.slots import engine_slot
 from tasks.steps import StepOrder, take_up, task_run_id
@@ -35,6 +37,8 @@ def run_claude_cli(order: StepOrder) -> None:
     payload = take_up(order)
     if payload.step.action in WORKSPACES:
         claude_command.run_workspace_step(payload)
+    elif _settled_unasked(payload):
+        return
     elif payload.run.rehearsal:
         _rehearse(payload)
     else:
@@ -49,6 +53,18 @@ def _write_and_rewrite(payload: Payload) -> None:
             raise
         get_run_logger().warning("step %s is written once more: %s", payload.step.id, failure.detail)
         _write(payload, faults=failure.detail)
+
+
+def _settled_unasked(payload: Payload) -> bool:
+    """Complete a step that leaves nothing to write, and say whether it is one."""
+    action = WRITING[payload.step.action]
+    parameters = payload.spec.parameters.model_validate(payload.parameters)
+    answer = action.unasked(parameters, payload.inputs) if action.unasked else None
+    if answer is None:
+        return False
+    with Attempt(payload, task_run_id=task_run_id()) as attempt:
+        attempt.complete(StepOutcome(output=answer, summary="There was nothing to write: no engine was called."))
+    return True
 
 
 def _rehearse(payload: Payload) -> None:
@@ -153,5 +169,6 @@ def _most_bytes(action: WritingAction, step: PlanStep, prose: str) -> int:
 
 
 def _check(action: WritingAction, payload: Payload, answer: JsonObject) -> None:
-    if faults := [*action.review(answer, payload.inputs), *text_faults(payload.book.rules, answer)]:
+    faults = [*action.review(answer, payload.inputs), *text_faults(payload.book.rules, answer)]
+    if faults := faults or trial_faults(payload.step.action, answer, payload.inputs):
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "\n".join(faults))

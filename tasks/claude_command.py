@@ -12,7 +12,8 @@ from blocks.claude import MODELS
 from blocks.claude_command import CommandLine
 from maos.actions import ArtifactRef, StepOutcome
 from maos.engines import EngineType
-from maos.errors import EngineFailure, FailureKind, InputMismatch
+from maos.errors import EngineFailure, InputMismatch
+from maos.failures import FailureKind
 from maos.labels import printable
 from maos.plans import PlanStep
 from maos.rules_check import text_faults

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from blocks.claude_command import CommandLine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.labels import printable
 from maos.tariffs import Tariff
 from maos.usage import Receipt, TokenUsage

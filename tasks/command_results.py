@@ -3,7 +3,8 @@
 import re
 
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 
 _LONGEST_DETAIL = 300
 _BY_SUBTYPE: dict[str, FailureKind] = {

@@ -11,7 +11,8 @@ from decimal import Decimal
 from pydantic import BaseModel, NonNegativeInt, TypeAdapter, ValidationError
 
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind, UnpricedModel
+from maos.errors import EngineFailure, UnpricedModel
+from maos.failures import FailureKind
 from maos.tariffs import Tariff
 from maos.usage import Receipt, TokenUsage
 from maos.workspace_writing import OUTPUT_TOKENS

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 from blocks.dataset_downloads import DatasetDownloads
 from maos.datasets import DatasetFacts, DatasetFormat
-from maos.errors import BadInput, EngineFailure, FailureKind
+from maos.errors import BadInput, EngineFailure
+from maos.failures import FailureKind
 from maos.settings import Settings
 from tasks.columns import column_facts
-from tasks.tables import Table, open_table
+from tasks.tables import IN_MEMORY, Table, open_table
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
@@ -82,9 +83,9 @@ def materialise(dataset: str, *, org: str, folder: Path, settings: Settings) -> 
 
 
 @contextmanager
-def open_file(file: DatasetFile) -> Iterator[Table]:
+def open_file(file: DatasetFile, *, database: str = IN_MEMORY) -> Iterator[Table]:
     """Open a data set for queries."""
-    with open_table(file.path, dataset=file.shown, format_=file.format) as table:
+    with open_table(file.path, dataset=file.shown, format_=file.format, database=database) as table:
         yield table
 
 

@@ -7,7 +7,8 @@ from sqlmodel import Session
 from maos.approvals import Approval, ApprovalKind
 from maos.canonical import digest_of
 from maos.effects import DoubtChoice, EffectStatus, effect_key
-from maos.errors import EffectInDoubt, EngineFailure, FailureKind
+from maos.errors import EffectInDoubt, EngineFailure
+from maos.failures import FailureKind
 from maos.runs import Run
 from sql import effects
 from sql.tables import EffectRow

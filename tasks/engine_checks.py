@@ -7,7 +7,8 @@ from blocks.claude import ClaudeEngine
 from blocks.gemini_image import GeminiImageEngine
 from maos.engine_checks import EngineCheck, EngineState
 from maos.engines import EngineType
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import is_locked_model
 from tasks.catalogue import actions
 from tasks.engines import image_engine, workspace_command, writer_engine

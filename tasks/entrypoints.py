@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from maos.plans import Plan
-from maos.requests import GenerateReportRequest, RunRequest
+from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
+from tasks.analyses import plan_analysis
 from tasks.reports import plan_report
 
 
@@ -21,6 +22,7 @@ class Entrypoint:
 
 ENTRYPOINTS: dict[str, Entrypoint] = {
     "generate_report": Entrypoint(GenerateReportRequest, plan_report, "generate-report/generate-report"),
+    "analyze_data": Entrypoint(AnalyzeDataRequest, plan_analysis, "analyze-data/analyze-data"),
 }
 
 

@@ -6,15 +6,14 @@ from maos.errors import (
     BudgetExceeded,
     EffectInDoubt,
     EngineFailure,
-    FailureKind,
     InputMismatch,
     LimitReached,
     MaosError,
     PolicyViolation,
     RuleBroken,
     RulesRefused,
-    is_retryable,
 )
+from maos.failures import FailureKind, is_retryable
 from maos.frontier import has_failed
 from maos.runs import Run
 from maos.statuses import InvocationStatus

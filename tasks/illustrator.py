@@ -6,7 +6,8 @@ from pydantic import Field
 
 from blocks.gemini_image import GeminiImageEngine
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import IMAGE_MODEL, AspectRatio, is_locked_model
 from maos.labels import printable
 from maos.usage import Receipt, TokenUsage

@@ -7,7 +7,8 @@ from io import BytesIO
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import AspectRatio
 from maos.labels import printable
 

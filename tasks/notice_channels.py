@@ -12,7 +12,8 @@ from uuid import UUID
 from prefect.blocks.abstract import NotificationError
 
 from blocks.prefect_api import prefect_faults
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.notice_text import Message
 from maos.notices import Channel, Recipient
 from tasks.connections import mail_server, signed_webhook, slack_webhook, webhooks

@@ -12,7 +12,8 @@ from sqlmodel import Session
 
 from maos.approvals import Approval
 from maos.budgets import BudgetKey, BudgetScope
-from maos.errors import EngineFailure, FailureKind, StackError
+from maos.errors import EngineFailure, StackError
+from maos.failures import FailureKind
 from maos.notice_text import Message, Told, ToldBudget
 from maos.notices import MOST_ATTEMPTS, Channel, NoticeKind, Recipient, pause_after
 from maos.runs import Run

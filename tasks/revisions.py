@@ -6,7 +6,8 @@ from sqlmodel import Session
 
 from maos.actions import JsonObject
 from maos.audit import AuditEvent
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.plan_check import check_plan, extended_plan
 from maos.plans import MAX_STEPS, Plan, PlanStep
 from maos.runs import Run

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from maos.actions import StepOutcome
 from maos.engines import EngineType
-from maos.errors import EngineFailure, FailureKind, MaosError
+from maos.errors import EngineFailure, MaosError
+from maos.failures import FailureKind
 from maos.known_secrets import redaction_of, secrets_of
 from maos.redaction import LONGEST_SUMMARY, Redaction, each_text
 from maos.settings import Settings, load_settings

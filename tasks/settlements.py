@@ -4,7 +4,8 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
-from maos.errors import FailureKind, UnpricedModel
+from maos.errors import UnpricedModel
+from maos.failures import FailureKind
 from maos.tariffs import Tariff
 from maos.usage import Receipt
 from sql import price_overrides

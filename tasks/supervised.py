@@ -20,7 +20,8 @@ from typing import IO, NoReturn, Protocol, TypeVar
 
 import psutil
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from tasks.apart import run_apart
 
 _PR_SET_PDEATHSIG = 1

@@ -14,7 +14,8 @@ from maos.labels import distinct_names
 from tasks.csv_files import NotCsv, settle
 
 _THREADS = 2
-_MEMORY = "1GB"
+MEMORY = "1GB"
+IN_MEMORY = ":memory:"
 _LONGEST_REASON = 160
 _ALLOWED = "a readable CSV (UTF-8), Parquet or JSON file that holds a table with at least one row"
 _JSON_OPTIONS = "records=true, maximum_depth=1, sample_size=-1, map_inference_threshold=-1, compression='none'"
@@ -46,8 +47,11 @@ class Table:
 
 
 @contextmanager
-def open_table(path: Path, *, dataset: str, format_: DatasetFormat) -> Iterator[Table]:
+def open_table(path: Path, *, dataset: str, format_: DatasetFormat, database: str = IN_MEMORY) -> Iterator[Table]:
     """Open a file for queries, for as long as the context lasts.
+
+    Args:
+        database: the file in which tables that are made of it stay.
 
     Raises:
         BadInput: when the file is no table, or turns out unreadable during a query.
@@ -57,7 +61,7 @@ def open_table(path: Path, *, dataset: str, format_: DatasetFormat) -> Iterator[
         link = Path(folder) / f"data.{format_.value}"
         link.symlink_to(path)
         try:
-            with _OPENERS[format_](link, Path(folder)) as table:
+            with _OPENERS[format_](link, Path(folder), database) as table:
                 yield table
         except (NotCsv, duckdb.Error) as error:
             # Damage behind a file's first bytes shows only when a query gets there.
@@ -66,9 +70,9 @@ def open_table(path: Path, *, dataset: str, format_: DatasetFormat) -> Iterator[
 
 
 @contextmanager
-def _open_csv(path: Path, scratch: Path) -> Iterator[Table]:
+def _open_csv(path: Path, scratch: Path, database: str) -> Iterator[Table]:
     file = settle(path, scratch)
-    with _locked_connection(file.path, scratch) as connection:
+    with _locked_connection(file.path, scratch, database) as connection:
         columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(file.names)))
         source = (
             f"read_csv({_literal(str(file.path))}, auto_detect=false, header=true, delim={_literal(file.delimiter)},"
@@ -81,14 +85,14 @@ def _open_csv(path: Path, scratch: Path) -> Iterator[Table]:
 
 
 @contextmanager
-def _open_parquet(path: Path, scratch: Path) -> Iterator[Table]:
-    with _locked_connection(path, scratch) as connection:
+def _open_parquet(path: Path, scratch: Path, database: str) -> Iterator[Table]:
+    with _locked_connection(path, scratch, database) as connection:
         yield _described(connection, f"read_parquet({_literal(str(path))})", DatasetFormat.PARQUET)
 
 
 @contextmanager
-def _open_json(path: Path, scratch: Path) -> Iterator[Table]:
-    with _locked_connection(path, scratch) as connection:
+def _open_json(path: Path, scratch: Path, database: str) -> Iterator[Table]:
+    with _locked_connection(path, scratch, database) as connection:
         yield _described(connection, f"read_json({_literal(str(path))}, {_JSON_OPTIONS})", DatasetFormat.JSON)
 
 
@@ -99,17 +103,23 @@ _OPENERS = {
 }
 
 
-@contextmanager
-def _locked_connection(path: Path, scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    config: dict[str, str | bool | int | float | list[str]] = {
+def engine_config(scratch: Path) -> dict[str, str | bool | int | float | list[str]]:
+    """Return what every query engine of ours is started with: its limits, and no extensions."""
+    return {
         "threads": _THREADS,
-        "memory_limit": _MEMORY,
+        "memory_limit": MEMORY,
         "temp_directory": str(scratch / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "allow_community_extensions": False,
+        # A name that is no table must not be looked up among the variables of this program.
+        "python_enable_replacements": False,
     }
-    with duckdb.connect(":memory:", config=config) as connection:
+
+
+@contextmanager
+def _locked_connection(path: Path, scratch: Path, database: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(database, config=engine_config(scratch)) as connection:
         connection.execute(f"SET allowed_paths=[{_literal(str(path))}]")
         connection.execute("SET TimeZone='UTC'")
         connection.execute("SET enable_external_access=false")
@@ -119,7 +129,7 @@ def _locked_connection(path: Path, scratch: Path) -> Iterator[duckdb.DuckDBPyCon
 
 def _described(connection: duckdb.DuckDBPyConnection, source: str, format_: DatasetFormat) -> Table:
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]  # noqa: S608
-    _create_view(connection, source, [_quoted(name) for name in found], format_)
+    _create_view(connection, source, [quoted(name) for name in found], format_)
     return Table(connection, distinct_names(found), unreadable=0)
 
 
@@ -128,10 +138,11 @@ def _create_view(
 ) -> None:
     texts = [_AS_TEXT[format_].format(column=column) for column in columns]
     selected = ", ".join(_TRIMMED.format(text=text, index=index) for index, text in enumerate(texts))
-    connection.execute(f"CREATE VIEW data AS SELECT {selected} FROM {source}")  # noqa: S608 - every name is quoted
+    connection.execute(f"CREATE TEMP VIEW data AS SELECT {selected} FROM {source}")  # noqa: S608 - every name is quoted
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """Return a name as queries write it, whatever it holds."""
     return '"' + name.replace('"', '""') + '"'
 
 

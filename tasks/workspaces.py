@@ -12,7 +12,8 @@ from types import TracebackType
 from typing import NoReturn, Self
 
 from maos.actions import ArtifactRef
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.labels import printable
 from maos.workspaces import LARGEST_FILE_BYTES, MOST_FILES, kept_name, path_fault, size_fault
 from tasks.files import write_file

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field, ValidationError
 
 from blocks.claude import ClaudeEngine
 from maos.actions import JsonObject
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.tariffs import Tariff
 from maos.usage import Receipt, TokenUsage
 from maos.writing import Prompt

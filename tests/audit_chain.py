@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from maos.audit import GENESIS_HASH, AuditEvent, AuditLink, Document, document_of, link_hash, next_link
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 
 ORG, RUN = UUID(int=1), UUID(int=2)

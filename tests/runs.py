@@ -11,7 +11,7 @@ from maos.approval_policy import ApprovalPolicy
 from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.plans import Plan, PlanStep
 from maos.risk import RiskLevel
 from maos.runs import FailedStep, GateKind, Run

@@ -24,7 +24,7 @@ from tasks.services.registry import ServiceCall, internal_service
 def draw_charts(call: ServiceCall[ChartParameters]) -> StepOutcome:
     """Draw every chart of the report into the run's folder."""
     metrics = Metrics.model_validate(call.inputs["metrics"])
-    charts = tuple(_drawn(spec, call.folder) for spec in charts_for(metrics))
+    charts = tuple(drawn(spec, call.folder) for spec in charts_for(metrics))
     return StepOutcome(
         output=ChartSet(charts=charts).model_dump(mode="json"),
         summary=f"Drew {len(charts)} charts.",
@@ -32,7 +32,8 @@ def draw_charts(call: ServiceCall[ChartParameters]) -> StepOutcome:
     )
 
 
-def _drawn(spec: ChartSpec, folder: Path) -> Chart:
+def drawn(spec: ChartSpec, folder: Path) -> Chart:
+    """Draw a chart into the run's folder."""
     picture = draw(spec)
     return Chart(
         title=spec.title,

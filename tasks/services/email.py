@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from blocks.mail_server import MailServer
 from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.fences import fenced
 from maos.mail_addresses import MailAddress
 from maos.rendering import TemplateText

@@ -9,7 +9,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from blocks.webhooks import Webhooks
 from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.fences import fenced
 from maos.rendering import TemplateText
 from maos.report_markdown import escaped

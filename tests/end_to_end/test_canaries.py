@@ -38,6 +38,7 @@ GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the ke
 pytestmark = pytest.mark.timeout(900)
 REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/generate_report/request.json"
+QUESTION = "examples/analyze_data/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
 
 
@@ -98,8 +99,27 @@ def _report(stage: Stage) -> None:
     stage.maos.shown(run_id, "status = 'completed'", seconds=120)
 
 
+def _analysis(stage: Stage) -> None:
+    told = GIVEN_AWAY.replace("'", "''")
+    stage.writer.will_answer(
+        {
+            "answerable": True,
+            "missing": [],
+            "sql": f"SELECT region, '{told}' AS note, sum(revenue) AS claude_total FROM orders GROUP BY region",
+            "key_is": "sum",
+            "key_column": "claude_total",
+            "check_sql": "SELECT sum(revenue) AS anthropic FROM orders",
+            "assumptions": [GIVEN_AWAY],
+        }
+    )
+    stage.writer.will_answer({"answer": GIVEN_AWAY, "context": GIVEN_AWAY, "caveats": [GIVEN_AWAY]})
+    stage.run("run", "analyze_data", "--request", QUESTION, "--param", "title=Asked of Gemini", "--wait")
+    stage.writer.will_fail(401, "authentication_error", f"invalid x-api-key {WRITER_KEY} of claude-sonnet-5-5")
+    stage.run("run", "analyze_data", "--request", QUESTION, "--wait", expect=1)
+
+
 # Each entrypoint, driven until its engines have said what they should not.
-ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _report}
+ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"analyze_data": _analysis, "generate_report": _report}
 
 
 def _every_engine(stage: Stage) -> None:
@@ -126,8 +146,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # The report, the one whose writer refused, and the plan of every engine: the newest come first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:3]]
+    # Report and analysis, those whose writer refused, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:5]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
@@ -228,6 +248,10 @@ def test_every_canary_was_let_loose(stage: Stage) -> None:
         ("write_narrative", "completed"),
         ("write_narrative", "failed"),
         ("publish_report", "completed"),
+        ("write_query", "completed"),
+        ("write_query", "failed"),
+        ("write_answer", "completed"),
+        ("present_answer", "completed"),
         ("tells", "completed"),
         ("breaks", "failed"),
         ("draws", "completed"),
@@ -300,6 +324,7 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
     views = {f"client.{view}" for view in ("runs", "invocations", "approvals", "usage", "audit")}
     assert views | {"webhook", "email"} <= seen.keys()
     assert any(name.endswith("report.html") for name in seen)
+    assert any(name.endswith("answer.html") for name in seen)
     for name, text in seen.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
@@ -313,8 +338,8 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     texts = {path.stem: path.read_text() for path in files}
     for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
 
-    # The report, the one whose writer refused, and the plan of every engine.
-    assert len(for_clients) == 3
+    # Report and analysis, those whose writer refused, and the plan of every engine.
+    assert len(for_clients) == 5
     for name, text in for_clients.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
         assert stage.found_in(text) == [], name
@@ -341,8 +366,9 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
         for (view,) in views.fetchall():
             rows = connection.execute(f"SELECT v::text FROM client.{view} v".encode()).fetchall()
             surfaces[f"client.{view}"] = "\n".join(row[0] for row in rows)
-    for path in (stage.maos.home / "artifacts").rglob("published/*"):
-        surfaces[str(path)] = path.read_text()
+    for folder in ("published", "answer"):
+        for path in (stage.maos.home / "artifacts").rglob(f"{folder}/*"):
+            surfaces[str(path)] = path.read_text()
     surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
     # The one address of this machine in them: that of the form, for whoever may decide.
     pages = stage.maos.connection()["prefect_api_url"].removesuffix("/api") + "/runs/flow-run/"

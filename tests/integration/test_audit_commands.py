@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from console.audit import audit
 from maos.audit import AuditEvent
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 from sql.audit import append_audit
 from sql.organizations import ensure_organization

@@ -7,7 +7,8 @@ import pytest
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from blocks.claude import MODELS, ClaudeEngine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.pricing import cost_of
 from maos.usage import TokenUsage
 from tests.messages_server import MODELS as SERVED

@@ -16,7 +16,8 @@ import psutil
 import pytest
 
 from blocks.claude_command import CommandLine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.pricing import cost_of
 from maos.tariffs import Tariff
 from maos.usage import Receipt

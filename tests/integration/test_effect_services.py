@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from blocks.mail_server import MailServer
 from blocks.webhooks import Webhooks
 from maos.effects import Effect, EffectKind, effect_key
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.fences import fenced
 from maos.plan_check import check_plan
 from maos.plans import Plan

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from console.evidence import evidence
 from maos.actions import StepOutcome
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.plans import OnFailure
 from maos.risk import RiskLevel
 from tasks.files import write_file

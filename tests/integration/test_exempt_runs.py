@@ -11,7 +11,8 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from flows.propose_exemptions import propose_exemptions as propose_exemptions_daily
 from flows.report_vigilance import report_vigilance
 from maos.approvals import Decision
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.learning import Exemption
 from sql.tables import utc_now
 from tasks.proposals import propose_exemptions

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from maos.actions import StepOutcome
 from maos.approvals import Decision
 from maos.effects import Effect, EffectKind
-from maos.errors import ApprovalInvalid, DecisionRefused, EngineFailure, FailureKind
+from maos.errors import ApprovalInvalid, DecisionRefused, EngineFailure
 from maos.evidence_approvals import approval_findings
+from maos.failures import FailureKind
 from maos.learning import Exemption
 from maos.plans import Plan
 from maos.risk import RiskLevel

@@ -13,7 +13,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from blocks.gemini_image import GeminiImageEngine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import IMAGE_MODEL, MAX_OUTPUT_TOKENS
 from maos.pricing import cost_of, image_ceiling_of
 from maos.usage import TokenUsage

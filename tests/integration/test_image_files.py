@@ -6,7 +6,8 @@ from typing import get_args
 import pytest
 from PIL import Image
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.images import AspectRatio
 from tasks.images import checked_png, rehearsed_png
 from tests.gemini_server import picture

@@ -11,7 +11,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from blocks.mail_server import MailServer
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from tests.certificates import make_certificate, serving
 from tests.mail_receiver import MailReceiver
 from tests.scripted_server import ScriptedServer

@@ -8,7 +8,8 @@ import pytest
 
 from blocks.claude import ClaudeEngine
 from blocks.claude_agent import ask_agent, request_bytes
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from tests.messages_server import MessagesServer
 
 KEY = "sk-test-strict-tools"

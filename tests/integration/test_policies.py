@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.plans import OnFailure, OnReject, PlanStep, RetryPolicy
 from maos.risk import RiskLevel
 from tasks.services.registry import ServiceCall, internal_service

@@ -17,7 +17,8 @@ import pytest
 from maos.actions import JsonObject, StepOutcome
 from maos.charts import ChartSet
 from maos.datasets import choose_shape
-from maos.errors import BadInput, EngineFailure, FailureKind
+from maos.errors import BadInput, EngineFailure
+from maos.failures import FailureKind
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import NARRATIVE
 from maos.report_parameters import (

@@ -7,7 +7,8 @@ import pytest
 
 from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.risk import RiskLevel
 from tasks.files import write_file
 from tasks.services.registry import ServiceCall, internal_service

@@ -9,7 +9,8 @@ from uuid import UUID
 import pytest
 
 from blocks.gemini_image import GeminiImageEngine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.plans import PlanStep, RetryPolicy
 from maos.statuses import RunStatus
 from tasks.ledger import find_run

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from blocks.webhooks import Webhooks
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from tests.certificates import make_certificate, serving
 from tests.scripted_server import ScriptedServer
 from tests.webhook_receiver import WebhookReceiver

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from tasks.workspaces import Workspace
 
 SECRET = "the-key"

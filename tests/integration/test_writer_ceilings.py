@@ -8,7 +8,8 @@ import pytest
 
 from blocks.claude import ClaudeEngine
 from maos.autonomy import AutonomyLevel
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.narrative import NARRATIVE
 from maos.plans import Plan
 from maos.policy import PolicyBook

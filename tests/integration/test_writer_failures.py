@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from blocks.claude import ClaudeEngine
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.usage import TokenUsage
 from tests.asking import ANSWER, KEY, PROMPT, USED, ask
 from tests.messages_server import Behaviour, Ending, MessagesServer

@@ -8,7 +8,7 @@ import pytest
 
 from maos.corrections import Finding, PastCall, Recosted, recosted
 from maos.engines import EngineType
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.statuses import InvocationStatus
 from maos.tariffs import Tariff
 from maos.usage import TokenUsage

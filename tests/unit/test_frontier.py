@@ -4,7 +4,7 @@ import pytest
 
 from maos.approvals import ApprovalKind
 from maos.autonomy import AutonomyLevel
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.frontier import Move, has_failed, is_guarded, level_in, may_wait, next_move
 from maos.plans import PlanStep
 from maos.policy import Policy, TeamPolicy

@@ -6,7 +6,7 @@ import pytest
 
 from maos.approvals import Approval
 from maos.autonomy import AutonomyLevel
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.frontier import Move, next_move
 from maos.plans import OnFailure, OnReject, PlanStep
 from maos.runs import FailedStep, Ledger

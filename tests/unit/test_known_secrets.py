@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from maos.errors import BadInput, EngineFailure, FailureKind, PlanRefused, StackError
+from maos.errors import BadInput, EngineFailure, PlanRefused, StackError
+from maos.failures import FailureKind
 from maos.known_secrets import redaction_of, secrets_of
 from maos.settings import Settings
 from tasks.secrecy import discreet, keeper, without_known_secrets

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from maos.actions import ActionSpec
 from maos.engines import EngineType
-from maos.errors import FailureKind
+from maos.failures import FailureKind
 from maos.plan_graph import mermaid_of, svg_of
 from maos.plan_layout import CARD_HEIGHT, CARD_WIDTH, layers_of, layout_of
 from maos.plan_looks import StepLook, looks_of

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from maos.errors import EngineFailure, FailureKind, UnpricedModel
+from maos.errors import EngineFailure, UnpricedModel
+from maos.failures import FailureKind
 from maos.images import IMAGE_MODEL
 from maos.pricing import ceiling_of, cost_of, image_ceiling_of
 from maos.usage import Receipt, TokenUsage

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from maos.errors import EngineFailure, FailureKind
+from maos.errors import EngineFailure
+from maos.failures import FailureKind
 from maos.waits import LONGEST_WAIT_SECONDS, retry_at, seconds_left
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
