@@ -14,6 +14,7 @@ from console.follow import ended_well, follow
 from console.output import print_json
 from console.prefect_api import start_run
 from maos.errors import BadInput
+from maos.mail_request import IMAP
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
@@ -26,6 +27,8 @@ from tasks.rules import rule_book
 from tasks.runs import retry_of
 
 Command = Callable[..., None]
+# Fields of requests that may be paths.
+_PATHS = ("dataset", "source")
 
 _REQUEST_OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.argument("entrypoint"),
@@ -118,8 +121,9 @@ def _fields_of_file(file: Path | None) -> dict[str, Any]:
         raise BadInput("--request", str(file), f"a readable JSON file ({error})") from None
     if not isinstance(fields, dict):
         raise BadInput("--request", str(file), "a JSON object with the fields of the request")
-    if isinstance(dataset := fields.get("dataset"), str):
-        fields["dataset"] = _absolute(dataset, file.absolute().parent)
+    for name in _PATHS:
+        if isinstance(path := fields.get(name), str):
+            fields[name] = _absolute(path, file.absolute().parent)
     return fields
 
 
@@ -127,7 +131,7 @@ def _field_of(param: str) -> tuple[str, Any]:
     name, separator, text = param.partition("=")
     if not separator:
         raise BadInput("--param", param, "KEY=VALUE")
-    if name == "dataset":
+    if name in _PATHS:
         return name, _absolute(text, Path.cwd())
     if name in {"measures", "dimensions"} and not text.startswith("["):
         return name, [part.strip() for part in text.split(",") if part.strip()]
@@ -142,7 +146,7 @@ def _list_of(name: str, text: str) -> Any:
 
 
 def _absolute(dataset: str, folder: Path) -> str:
-    return dataset if "://" in dataset else str(folder / dataset)
+    return dataset if "://" in dataset or dataset.startswith(IMAP) else str(folder / dataset)
 
 
 def checked_request(name: str, request: RunRequest) -> RunRequest:

@@ -149,7 +149,7 @@ def _text_of(part: Message, found: Parts) -> str:
 
 
 def _whole_groups(part: Message) -> bytes:
-    """Decode as much of a broken base64 text as is whole; the standard library keeps one of a wrong length undecoded."""
+    """Decode what is whole of a broken base64 text; the standard library leaves one of a wrong length as it is."""
     raw = part.get_payload()
     letters = re.sub(r"[^A-Za-z0-9+/]", "", raw) if isinstance(raw, str) else ""
     return base64.b64decode(letters[: len(letters) // 4 * 4])

@@ -9,18 +9,19 @@ from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.investigation import INVESTIGATE
+from maos.mail_answer import ANSWER
 from maos.narrative import NARRATIVE
 from maos.rules import RuleBook
 from maos.workspace_writing import WORK_IN_WORKSPACE, briefing
 from maos.writing import WritingAction
 from tasks.code import code_digest
-from tasks.services import aggregate, charts, checkpoint, email, profile, publish, webhook
+from tasks.services import aggregate, charts, checkpoint, correspondence, email, mail, profile, publish, webhook
 from tasks.services.registry import SERVICES
 
 # Importing a module of services registers its actions.
-SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook)
+SERVICE_MODULES = (profile, aggregate, charts, publish, checkpoint, email, webhook, mail, correspondence)
 
-WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE}
+WRITING: dict[str, WritingAction] = {NARRATIVE.spec.name: NARRATIVE, ANSWER.spec.name: ANSWER}
 WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
 AGENTS: dict[str, ActionSpec] = {INVESTIGATE.name: INVESTIGATE}
 IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}

@@ -16,6 +16,7 @@ import sql.agent_tables
 import sql.approval_tables
 import sql.audit_tables
 import sql.learning_tables
+import sql.mail_tables
 import sql.notice_tables
 import sql.policy_tables
 import sql.reviewer_tables
