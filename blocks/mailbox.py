@@ -34,16 +34,16 @@ with mailbox.open() as conversation:
 ```"""
 
     org: str = Field(
-        title="Organisation", min_length=1, max_length=63, description="Slug of the organisation whose mailbox it is."
+        default="", title="Organisation", max_length=63, description="Slug of the organisation whose mailbox it is."
     )
-    host: HostName = Field(min_length=1, description="Name of the IMAP server.")
+    host: HostName = Field(default="", description="Name of the IMAP server.")
     port: int = Field(default=993, ge=1, le=65535, description="Port of the IMAP server.")
     security: Literal["tls", "starttls", "none"] = Field(
         default="tls",
         description="How it is encrypted: from the start, after the greeting, or not at all, not even the password.",
     )
-    username: str = Field(min_length=1, description="Name to log in with.")
-    password: SecretStr = Field(description="Password to log in with.")
+    username: str = Field(default="", description="Name to log in with.")
+    password: SecretStr | None = Field(default=None, description="Password to log in with.")
     folder: str = Field(default="INBOX", min_length=1, max_length=200, description="The folder that is read.")
     since: date | None = Field(
         default=None, description="Messages that arrived before this day are left alone; empty: none is."
@@ -68,8 +68,15 @@ with mailbox.open() as conversation:
         Raises:
             EngineFailure: when the login cannot be said to a server.
         """
-        password = self.password.get_secret_value()
-        if not (password and (self.username + password).isascii() and (self.username + password).isprintable()):
+        password = self.password.get_secret_value() if self.password else ""
+        if not self.host:
+            raise EngineFailure(FailureKind.NOT_CONFIGURED, "mailbox: its block names no host")
+        if not (
+            self.username
+            and password
+            and (self.username + password).isascii()
+            and (self.username + password).isprintable()
+        ):
             raise EngineFailure(FailureKind.NOT_CONFIGURED, "mailbox: logging in takes a name and a password, in ASCII")
         return ImapConversation(
             ImapAccess(

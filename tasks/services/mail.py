@@ -64,25 +64,25 @@ def take_mail(call: ServiceCall[TakeParameters]) -> StepOutcome:
 def _read(call: ServiceCall[TakeParameters], source: MailSource, claimed: Mapping[str, int]) -> list[TakenMail]:
     own = own_addresses(source, mail_server().sender)
 
-    def fetch() -> dict[str, ArtifactRef]:
+    def fetch() -> dict[str, tuple[ArtifactRef, int]]:
         # Written where they are fetched: together they may be larger than what a process hands back.
         return {
-            key: write_file(call.folder, _file_of(claimed[key]), raw.content, "message/rfc822")
+            key: (write_file(call.folder, _file_of(claimed[key]), raw.content, "message/rfc822"), raw.size)
             for key, raw in source.fetch(list(claimed))
             if raw is not None
         }
 
     files = run_apart(fetch, timeout_seconds=call.timeout_seconds)
-    return [_message(call, files.get(key), number, own) for key, number in claimed.items()]
+    return [_message(call, number, own, *files.get(key, (None, 0))) for key, number in claimed.items()]
 
 
 def _message(
-    call: ServiceCall[TakeParameters], file: ArtifactRef | None, number: int, own: frozenset[str]
+    call: ServiceCall[TakeParameters], number: int, own: frozenset[str], file: ArtifactRef | None, size: int
 ) -> TakenMail:
     if file is None:
-        return TakenMail(number=number, file=None)
-    content = (call.folder / file.name).read_bytes()
-    return TakenMail(**dict(read_apart(RawMail(content, len(content)), own)), number=number, file=file)
+        return TakenMail(number=number)
+    raw = RawMail((call.folder / file.name).read_bytes(), size)
+    return TakenMail(**dict(read_apart(raw, own)), number=number, file=file)
 
 
 def _file_of(number: int) -> str:

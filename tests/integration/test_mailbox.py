@@ -5,7 +5,6 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from blocks.mailbox import Mailbox
 from maos.errors import BadInput, EngineFailure, FailureKind
@@ -117,9 +116,10 @@ def test_a_server_that_nobody_vouches_for_is_not_told_the_password(
     assert server.said == []
 
 
-def test_a_block_needs_an_organisation() -> None:
-    with pytest.raises(ValidationError, match="org"):
-        Mailbox.model_validate({"host": "mail.example", "username": "a", "password": "b"})
+def test_a_mailbox_that_nobody_has_filled_in_is_not_opened_and_is_nobodys() -> None:
+    with pytest.raises(EngineFailure, match="names no host"):
+        Mailbox().open()
+    assert Mailbox().org == ""
 
 
 def test_our_own_addresses_are_those_of_the_mailbox_and_of_what_sends(server: MailboxServer) -> None:
@@ -174,9 +174,9 @@ def test_a_folder_of_messages_follows_no_link(tmp_path: Path, settings: Settings
     (folder / "one.eml").write_bytes(mail("One"))
     (folder / "notes.txt").write_text("no message")
 
-    assert [key.partition(":")[0] for key in file_source(str(folder), org="demo", settings=settings).keys()] == [
-        "one.eml"
-    ]
+    keys = file_source(str(folder), org="demo", settings=settings).keys()
+
+    assert [key.partition(":")[0] for key in keys] == ["one.eml"]
 
 
 @pytest.mark.parametrize("source", ["/etc/passwd", "../../etc", "nowhere", "\0"])
