@@ -98,8 +98,16 @@ def _report(stage: Stage) -> None:
     stage.maos.shown(run_id, "status = 'completed'", seconds=120)
 
 
+def _mail(stage: Stage) -> None:
+    # One message for which the writer gives away what it can, one for which it fails, the rest as they come.
+    said = {"category": "other", "summary": GIVEN_AWAY, "fields": [], "decision": "task", "reason": GIVEN_AWAY}
+    for _ in range(6):
+        stage.writer.will_answer(said | {"draft": "", "colleague": ""})
+    stage.run("run", "process_email", "--request", "examples/process_email/request.json", "--wait")
+
+
 # Each entrypoint, driven until its engines have said what they should not.
-ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _report}
+ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"generate_report": _report, "process_email": _mail}
 
 
 def _every_engine(stage: Stage) -> None:
