@@ -21,6 +21,7 @@ from maos.risk import RiskLevel
 from tasks.connections import mail_server
 from tasks.files import read_file, write_file
 from tasks.mail_claims import holds_claim
+from tasks.secrecy import for_clients
 from tasks.services.outgoing import WIRE, check_text, count_of, hand_in, message_id, outbox_file, sender_of
 from tasks.services.registry import ServiceCall, internal_service
 
@@ -170,11 +171,12 @@ def note_task(call: ServiceCall[RouteParameters]) -> StepOutcome:
     """Write a task with the message that makes it."""
     mail, answer = TakenMail.model_validate(call.inputs["mail"]), AnsweredMail.model_validate(call.inputs["answer"])
     route = RoutedMail.model_validate(call.inputs["route"])
+    summary = for_clients(answer.summary, limit=None)
     fields = "\n".join(f"- {escaped(each.name)}: {escaped(each.value)}" for each in route.fields)
-    text = f"# {escaped(route.category)}\n\n{escaped(answer.summary)}\n\n{escaped(route.reason)}\n\n{fields}\n\n"
+    text = f"# {escaped(route.category)}\n\n{escaped(summary)}\n\n{escaped(route.reason)}\n\n{fields}\n\n"
     name = f"tasks/{place_of(mail.number)}.md"
     file = write_file(call.folder, name, f"{text}{shown_mail(mail)}\n".encode(), "text/markdown")
-    noted = NotedTask(number=mail.number, category=route.category, summary=answer.summary, file=name)
+    noted = NotedTask(number=mail.number, category=route.category, summary=summary, file=name)
     return StepOutcome(
         output=noted.model_dump(mode="json"),
         summary=f"Noted a task of message {mail.number} in {name}.",
@@ -191,7 +193,8 @@ def _message(call: ServiceCall[Any], date: datetime) -> EmailMessage:
     asked = call.parameters
     text = _text_of(asked)
     check_text(asked.subject, text)
-    message = EmailMessage(policy=WIRE)
+    # Ids are long, and a folded one would no longer be one.
+    message = EmailMessage(policy=WIRE.clone(max_line_length=900))
     message["From"] = sender_of(call)
     message["To"] = ", ".join(asked.to)
     message["Subject"] = asked.subject

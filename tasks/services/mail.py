@@ -18,6 +18,7 @@ from tasks.mail_claims import claim, describe, recipient_of
 from tasks.mail_closing import settle_mail
 from tasks.mail_sources import MailSource, RawMail
 from tasks.mailboxes import own_addresses, read_apart, source_of
+from tasks.secrecy import for_clients
 from tasks.services.registry import ServiceCall, internal_service
 
 INBOX = "inbox/inbox.md"
@@ -114,7 +115,9 @@ def route_mail(call: ServiceCall[RouteParameters]) -> StepOutcome:
     """Make what was decided of a message the next step, with recipients that the message cannot choose."""
     mail = TakenMail.model_validate(call.inputs["mail"])
     desk = MailDesk.model_validate(call.inputs["desk"])
-    answer = AnsweredMail.model_validate(call.inputs["answer"])
+    written = AnsweredMail.model_validate(call.inputs["answer"])
+    # What an engine says about its decision is read by people: without its name.
+    answer = written.model_copy(update={"reason": for_clients(written.reason, limit=None)})
     route = routed(mail, desk, answer)
     act = act_of(route, mail, desk, answer)
     steps: tuple[JsonObject, ...] = (act.model_dump(mode="json"),) if act else ()

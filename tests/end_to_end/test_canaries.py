@@ -134,8 +134,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # The report, the one whose writer refused, and the plan of every engine: the newest come first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:3]]
+    # The report, the one whose writer refused, the mail, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:4]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
