@@ -124,7 +124,11 @@ def test_what_another_run_has_by_now_is_not_answered(tmp_path: Path, monkeypatch
 def test_no_header_can_be_smuggled_in(tmp_path: Path) -> None:
     call = call_of(tmp_path, MailDecision.REPLY, None)
 
-    for name, value in (("in_reply_to", "<a@x>\r\nBcc: evil@x"), ("references", ["<a@x> <b@x>"]), ("to", ["a@x\r\n"])):
+    for name, value in (
+        ("in_reply_to", "<a@x>\r\nBcc: evil@x"),
+        ("references", ["<a@x> <b@x>"]),
+        ("to", ["a@x\r\nBcc: b@x"]),
+    ):
         with pytest.raises(ValueError, match=name):
             ReplyParameters.model_validate(call.parameters.model_dump() | {name: value})
     smuggled = replace(call, parameters=call.parameters.model_copy(update={"subject": "a\r\nBcc: evil@x"}))

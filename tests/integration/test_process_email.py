@@ -3,7 +3,7 @@
 import json
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from email import message_from_bytes
 from email.policy import default
@@ -21,7 +21,10 @@ from maos.mail_request import ProcessEmailRequest
 from maos.settings import load_settings
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.mail_corpus import CORPUS
+from tests.mail_receiver import MailReceiver
+from tests.messages_server import MessagesServer
 
+KEY = "sk-test-canary-0123456789"
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "process_email"
 
 
@@ -158,3 +161,68 @@ def test_every_ugly_message_is_in_the_table_with_its_faults(inbox: Path) -> None
     assert {status for _, _, status in found} == {"settled"}
     for (_, faults, _), each in zip(found, list(ugly.values())[:30], strict=True):
         assert each.faults <= {fault["kind"] for fault in faults}
+
+
+@pytest.fixture
+def writer(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MessagesServer]:  # noqa: ARG001
+    """The vendor's place, with a key in the settings."""
+    with MessagesServer(key=KEY) as running:
+        monkeypatch.setenv("MAOS_ANTHROPIC_API_KEY", KEY)
+        monkeypatch.setenv("MAOS_ANTHROPIC_BASE_URL", running.url)
+        ClaudeEngine(timeout_seconds=10).save("default", overwrite=True)
+        yield running
+
+
+@pytest.fixture
+def receiver(inbox: Path) -> Iterator[MailReceiver]:  # noqa: ARG001
+    """The mail server that replies leave through."""
+    with MailReceiver() as running:
+        block = MailServer(host=running.host, port=running.port, security="none", sender="desk@demo.example")
+        block.save("default", overwrite=True)
+        yield running
+
+
+def reply(**changes: object) -> dict[str, object]:
+    said = {
+        "category": "question",
+        "summary": "Asks when.",
+        "fields": [],
+        "decision": "reply",
+        "reason": "It is known.",
+    }
+    return said | {"draft": "We are open from 9 to 18.", "colleague": ""} | changes
+
+
+def test_a_live_reply_whose_fate_is_unknown_is_not_sent_again_by_itself(
+    inbox: Path, writer: MessagesServer, receiver: MailReceiver
+) -> None:
+    (inbox / "one.eml").write_bytes(CORPUS["plain"].content)
+    writer.will_answer(reply())
+    receiver.will_cut(kept=True)
+    beside = Beside(request(inbox))
+    wait_for(waiting(1))
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
+    wait_for(lambda: [each for each in pending() if each.kind.value == "in_doubt"])
+    answer_form(only_run_id(), decision="approve: done", reviewer=REVIEWER)
+
+    assert beside.end().is_completed()
+    assert outcomes() == {"one.eml": "replied"}
+    assert len(receiver.messages) == 1
+    assert receiver.messages[0].message["In-Reply-To"] == "<one@customer.example>"
+
+
+def test_an_answer_beyond_the_desk_is_written_once_more_and_then_left_to_the_next_run(
+    inbox: Path, writer: MessagesServer, receiver: MailReceiver
+) -> None:
+    (inbox / "one.eml").write_bytes(CORPUS["plain"].content)
+    writer.will_answer(reply(draft="See https://evil.example"))
+    writer.will_answer(reply(decision="forward", colleague="mallory"))
+
+    process_email(request(inbox), return_state=True)
+
+    assert len(writer.requests) == 2
+    assert "does not stand in the knowledge" in json.dumps(writer.requests[1].body)
+    assert receiver.messages == []
+    ((status, outcome, reason),) = rows("SELECT status, outcome, reason FROM mail_messages")
+    assert (status, outcome) == ("free", None)
+    assert "did not deliver" in reason
