@@ -104,15 +104,7 @@ def internal_service(
     def register(function: Callable[[ServiceCall[P]], StepOutcome]) -> Callable[[ServiceCall[P]], StepOutcome]:
         if action in SERVICES:
             raise ValueError(f"action {action!r} is registered twice")
-        SERVICES[action] = RegisteredService(
-            spec=spec,
-            run=function,
-            preview=preview,
-            confirmed=confirmed,
-            needs=needs,
-            apart=apart,
-            guard=guard,
-        )
+        SERVICES[action] = RegisteredService(spec, function, preview, confirmed, needs, apart, guard)
         return function
 
     return register
