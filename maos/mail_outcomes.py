@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from maos.approvals import Approval
 from maos.mail_desk import MailDecision, RoutedMail, act_step
+from maos.mail_plan import TAKE
 from maos.runs import FailedStep
 from maos.statuses import ApprovalStatus
 
@@ -39,12 +40,13 @@ _ACTED: Mapping[MailDecision, MailOutcome] = {
 
 
 class Fate(BaseModel):
-    """What became of a message, and why; without an outcome the next run takes it."""
+    """What became of a message, and why; without an outcome the next run takes it, counted where it was tried."""
 
     model_config = ConfigDict(frozen=True)
 
     outcome: MailOutcome | None
     reason: str
+    tried: bool = True
 
 
 class RunTrail(BaseModel):
@@ -61,6 +63,9 @@ class RunTrail(BaseModel):
 
 def fate_of(number: int, trail: RunTrail, *, claims: int) -> Fate:
     """Return what became of a message, by what its run's ledger says of the steps that were made for it."""
+    if TAKE not in trail.finished:
+        # The mailbox could not be read: that says nothing against the message.
+        return Fate(outcome=None, reason="its run ended before it was read", tried=False)
     routed = trail.routed.get(number)
     step = act_step(routed.decision, number) if routed else None
     if routed and (step is None or step in trail.finished):

@@ -143,9 +143,10 @@ def settle(message_id: UUID, outcome: MailOutcome, reason: str, *, session: Sess
     _end(message_id, status="settled", outcome=outcome, reason=reason, settled_at=utc_now(), session=session)
 
 
-def set_free(message_id: UUID, reason: str, *, session: Session) -> None:
-    """Leave a message to the next run."""
-    _end(message_id, status="free", reason=reason, session=session)
+def set_free(message_id: UUID, reason: str, *, tried: bool, session: Session) -> None:
+    """Leave a message to the next run; a claim that came to nothing does not count."""
+    claims = MailMessage.claims if tried else MailMessage.claims - 1
+    _end(message_id, status="free", reason=reason, claims=claims, session=session)
 
 
 def _end(message_id: UUID, *, session: Session, **values: object) -> None:

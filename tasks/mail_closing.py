@@ -70,7 +70,7 @@ def _settle_run(run_id: UUID, rows: Sequence[MailMessage], *, session: Session) 
         fate = Fate(outcome=row.outcome, reason=row.reason or "") if row.outcome else None
         fate = fate or fate_of(row.number, trail, claims=row.claims)
         if fate.outcome is None:
-            mail_messages.set_free(row.id, fate.reason, session=session)
+            mail_messages.set_free(row.id, fate.reason, tried=fate.tried, session=session)
         else:
             mail_messages.settle(row.id, fate.outcome, fate.reason, session=session)
 

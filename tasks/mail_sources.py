@@ -132,7 +132,10 @@ def file_source(source: str, *, org: str, settings: Settings) -> MailSource:
         raise BadInput("source", source[:200], "a path, or imap:NAME") from None
     if found is None:
         raise BadInput("source", source, f"{_ALLOWED}, under {', '.join(map(str, roots))}; or imap:NAME")
-    return _source_at(source, found)
+    try:
+        return _source_at(source, found)
+    except OSError as error:
+        raise BadInput("source", source, f"{_ALLOWED} that can be read ({error.strerror})") from None
 
 
 def _source_at(source: str, path: Path) -> MailSource:

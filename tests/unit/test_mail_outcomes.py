@@ -12,8 +12,8 @@ def routed(decision: MailDecision) -> dict[int, RoutedMail]:
     return {1: RoutedMail(number=1, category="other", decision=decision, reason="because")}
 
 
-def fate(**trail: object) -> Fate:
-    return fate_of(1, RunTrail.model_validate(trail), claims=1)
+def fate(finished: frozenset[str] = frozenset(), **trail: object) -> Fate:
+    return fate_of(1, RunTrail.model_validate(trail | {"finished": finished | {"take_mail"}}), claims=1)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def fate(**trail: object) -> Fate:
     ],
 )
 def test_what_was_done_is_what_became_of_it(decision: MailDecision, outcome: MailOutcome) -> None:
-    assert fate(routed=routed(decision), finished={f"{decision}_m01"}).outcome is outcome
+    assert fate(routed=routed(decision), finished=frozenset({f"{decision}_m01"})).outcome is outcome
 
 
 def test_what_nothing_is_done_about_is_ignored_with_the_reason() -> None:
@@ -54,12 +54,21 @@ def test_what_was_not_done_is_left_to_the_next_run(decided: dict[int, RoutedMail
 
 
 def test_a_message_that_no_run_can_handle_is_given_up_with_its_failure() -> None:
-    trail = RunTrail(failed={"answer_m01": failure(), "answer_m02": failure()})
+    trail = RunTrail(finished=frozenset({"take_mail"}), failed={"answer_m01": failure(), "answer_m02": failure()})
 
     assert fate_of(1, trail, claims=MOST_CLAIMS) == Fate(
         outcome=MailOutcome.GIVEN_UP, reason=f"{MOST_CLAIMS} runs could not handle it: disk full"
     )
 
 
+def test_a_mailbox_that_could_not_be_read_says_nothing_against_its_messages() -> None:
+    assert fate_of(1, RunTrail(), claims=MOST_CLAIMS) == Fate(
+        outcome=None, reason="its run ended before it was read", tried=False
+    )
+
+
 def test_of_another_message_nothing_is_known() -> None:
-    assert fate_of(2, RunTrail(routed=routed(MailDecision.IGNORE)), claims=1).outcome is None
+    assert (
+        fate_of(2, RunTrail(finished=frozenset({"take_mail"}), routed=routed(MailDecision.IGNORE)), claims=1).outcome
+        is None
+    )

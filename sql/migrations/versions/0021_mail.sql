@@ -11,7 +11,7 @@ CREATE TABLE mail_messages (
     run_id uuid NOT NULL,
     number integer NOT NULL CHECK (number >= 1),
     status text NOT NULL DEFAULT 'claimed' CHECK (status IN ('claimed', 'free', 'settled')),
-    claims integer NOT NULL DEFAULT 1 CHECK (claims >= 1),
+    claims integer NOT NULL DEFAULT 1 CHECK (claims >= 0),
     message_id text,
     thread text,
     fingerprint text,
