@@ -1,11 +1,11 @@
 """Rows of `mail_messages`: claimed by one run, settled when it has ended, or free for the next one."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Text, any_, literal, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -15,6 +15,13 @@ from maos.statuses import RunStatus
 from sql.mail_tables import MailMessage
 from sql.tables import OrchestratorRun, utc_now
 
+# One array, not a place for each key: a mailbox may have more than a statement has places.
+_UNKNOWN = text("""
+    SELECT given.key FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS given (key, place)
+    WHERE NOT EXISTS (SELECT FROM mail_messages m WHERE m.org_id = :org_id AND m.mailbox = :mailbox
+                      AND m.rehearsal = :rehearsal AND m.key = given.key)
+    ORDER BY given.place LIMIT :most
+""")
 _ENDED = [status for status in RunStatus if status.ended]
 
 
@@ -30,7 +37,8 @@ class Claimant:
 
 def claimed_by(run_id: UUID, *, session: Session) -> Sequence[MailMessage]:
     """Return the messages that a run has, in its order."""
-    return session.exec(select(MailMessage).where(MailMessage.run_id == run_id).order_by(col(MailMessage.number))).all()
+    statement = select(MailMessage).where(MailMessage.run_id == run_id, MailMessage.status == "claimed")
+    return session.exec(statement.order_by(col(MailMessage.number))).all()
 
 
 def claim_free(who: Claimant, keys: Sequence[str], *, after: int, limit: int, session: Session) -> int:
@@ -41,7 +49,7 @@ def claim_free(who: Claimant, keys: Sequence[str], *, after: int, limit: int, se
     """
     found = session.exec(
         select(MailMessage.id)
-        .where(*_of(who), MailMessage.status == "free", col(MailMessage.key).in_(keys))
+        .where(*_of(who), MailMessage.status == "free", _key_in(keys))
         .order_by(col(MailMessage.claimed_at), col(MailMessage.key))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -65,8 +73,8 @@ def claim_free(who: Claimant, keys: Sequence[str], *, after: int, limit: int, se
 
 def unknown_keys(who: Claimant, keys: Sequence[str], *, limit: int, session: Session) -> list[str]:
     """Return the first of the keys that no run has taken."""
-    known = set(session.exec(select(MailMessage.key).where(*_of(who), col(MailMessage.key).in_(keys))).all())
-    return [key for key in keys if key not in known][:limit]
+    values = {**asdict(who), "keys": list(keys), "most": limit}
+    return list(session.scalars(_UNKNOWN, values))
 
 
 def claim_new(who: Claimant, keys: Sequence[str], *, after: int, session: Session) -> int:
@@ -196,6 +204,10 @@ def list_messages(*, org_id: UUID, limit: int, session: Session) -> Sequence[Mai
 def _update(row: UUID, /, *, session: Session, **values: object) -> None:
     statement = update(MailMessage).where(col(MailMessage.id) == row).values(**values)
     session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _key_in(keys: Sequence[str]) -> ColumnElement[bool]:
+    return col(MailMessage.key) == any_(literal(list(keys), ARRAY(Text)))
 
 
 def _of(who: Claimant) -> tuple[ColumnElement[bool], ...]:

@@ -62,6 +62,14 @@ def test_runs_that_overlap_never_take_the_same_message_and_leave_none(org_id: UU
         assert sorted(each.values()) == list(range(1, len(each) + 1))
 
 
+def test_a_mailbox_may_have_more_messages_than_a_statement_has_places(org_id: UUID) -> None:
+    keys = [f"7:{uid}" for uid in range(70_000)]
+    who = claimant(org_id)
+
+    assert claim(who, keys, most=2) == {"7:0": 1, "7:1": 2}
+    assert claim(claimant(org_id), keys, most=2) == {"7:2": 1, "7:3": 2}
+
+
 def test_copies_that_two_runs_read_at_once_are_handled_by_one(org_id: UUID) -> None:
     runs = [claimant(org_id) for _ in range(6)]
     for number, who in enumerate(runs):
