@@ -2,7 +2,6 @@
 
 from email import message_from_bytes
 from email.policy import default
-from typing import Any
 
 from tests.end_to_end.conftest import Maos
 
@@ -10,8 +9,9 @@ REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/process_email/request.json"
 
 
-def _approvals(maos: Maos, run_id: str) -> dict[str, Any]:
-    return {row["step_id"]: row["id"] for row in maos.json("approvals", "list") if row["run_id"] == run_id}
+def _approvals(maos: Maos, run_id: str) -> dict[str, str]:
+    asked = f"SELECT step_id, id::text FROM agent_pending_actions WHERE run_id = '{run_id}' AND status = 'pending'"
+    return dict(maos.rows(asked))
 
 
 def test_the_example_is_answered_after_approval_and_its_messages_are_taken_once(maos: Maos) -> None:

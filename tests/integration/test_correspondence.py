@@ -108,7 +108,7 @@ def test_a_rehearsal_sends_nothing_and_writes_the_same_file_twice(receiver: Mail
 def test_a_reviewer_sees_the_message_the_recipient_and_the_words(tmp_path: Path) -> None:
     shown = preview(call_of(tmp_path, MailDecision.REPLY, None))
 
-    assert shown.index("When do you open?") < shown.index(r"ann\@customer") < shown.rindex("At nine.")
+    assert shown.index("When do you open?") < shown.rindex(r"ann\@customer") < shown.rindex("At nine.")
 
 
 def test_what_another_run_has_by_now_is_not_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
