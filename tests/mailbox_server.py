@@ -91,7 +91,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             return b"BAD open a folder first, and name messages by their UIDs"
         else:
             return {"SEARCH": self._search, "FETCH": self._fetch, "STORE": self._store}[name](rest)
-        return b"OK"
+        return b"OK done"
 
     def _open(self, folder: bytes, *, changing: bool) -> bytes:
         if folder.strip(b'"') != b"INBOX":
