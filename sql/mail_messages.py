@@ -90,8 +90,10 @@ def claim_new(who: Claimant, keys: Sequence[str], *, after: int, session: Sessio
             number=after + taken + 1,
         )
         values = row.model_dump(exclude={"faults"})
-        added = session.execute(insert(MailMessage).values(**values, faults=[]).on_conflict_do_nothing())
-        taken += added.rowcount  # type: ignore[attr-defined]  # of an insertion it is a cursor's result
+        added = session.execute(
+            insert(MailMessage).values(**values, faults=[]).on_conflict_do_nothing().returning(col(MailMessage.id))
+        ).first()
+        taken += added is not None
     return taken
 
 
