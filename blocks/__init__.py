@@ -8,6 +8,7 @@ from blocks.claude_command import ClaudeCommand
 from blocks.dataset_downloads import DatasetDownloads
 from blocks.gemini_image import GeminiImageEngine
 from blocks.mail_server import MailServer
+from blocks.mailbox import Mailbox
 from blocks.signed_webhook import SignedWebhook
 from blocks.webhooks import Webhooks
 
@@ -17,6 +18,7 @@ __all__ = [
     "DatasetDownloads",
     "GeminiImageEngine",
     "MailServer",
+    "Mailbox",
     "SignedWebhook",
     "Webhooks",
 ]

@@ -23,7 +23,7 @@ from tasks.admission import admit
 from tasks.catalogue import actions
 from tasks.ceilings import planned_ceilings
 from tasks.engines import engines_without_key
-from tasks.entrypoints import ENTRYPOINTS
+from tasks.entrypoints import ENTRYPOINTS, engines_added_by
 from tasks.pictures import png_of
 from tasks.policies import policy_book
 from tasks.rules import rule_book
@@ -64,7 +64,8 @@ def plan(
     if graph == _STDOUT:
         click.echo(_mermaid(made, actions(), request.title).decode(), nl=False)
         return
-    _print(made, request, org_id=org_id, as_json=as_json)
+    without_key = engines_without_key(made, engines_added_by(name))
+    _print(made, request, org_id=org_id, without_key=without_key, as_json=as_json)
     if graph:
         _write(Path(graph), _DRAWN_AS[Path(graph).suffix.lower()](made, actions(), request.title))
 
@@ -83,9 +84,10 @@ def _write(file: Path, picture: bytes) -> None:
         raise BadInput("--graph", str(file), f"a file that can be written ({error.strerror})") from None
 
 
-def _print(made: Plan, request: RunRequest, *, org_id: UUID, as_json: bool) -> None:
+def _print(
+    made: Plan, request: RunRequest, *, org_id: UUID, without_key: tuple[EngineType, ...], as_json: bool
+) -> None:
     asking = _asking_of(request, org_id)
-    without_key = engines_without_key(made)
     rehearsal = bool(without_key)
     ceilings = planned_ceilings(made, org_id=org_id, rehearsal=rehearsal)
     rows = plan_rows(made, actions(), asking, ceilings)

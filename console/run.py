@@ -14,6 +14,7 @@ from console.follow import ended_well, follow
 from console.output import print_json
 from console.prefect_api import start_run
 from maos.errors import BadInput
+from maos.mail_request import IMAP
 from maos.plan_check import check_plan
 from maos.plans import Plan
 from maos.requests import RunRequest
@@ -28,6 +29,8 @@ from tasks.runs import retry_of
 Command = Callable[..., None]
 # Fields that may be given with commas.
 _LISTS = frozenset({"measures", "dimensions", "datasets"})
+# Fields of requests that may be paths.
+_PATHS = ("dataset", "source")
 
 _REQUEST_OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.argument("entrypoint"),
@@ -128,7 +131,7 @@ def _field_of(param: str) -> tuple[str, Any]:
     if not separator:
         raise BadInput("--param", param, "KEY=VALUE")
     value: Any = text
-    if text.startswith("[") and name != "dataset":
+    if text.startswith("[") and name not in _PATHS:
         value = _list_of(name, text)
     elif name in _LISTS:
         value = [part.strip() for part in text.split(",") if part.strip()]
@@ -144,7 +147,7 @@ def _list_of(name: str, text: str) -> Any:
 
 def _within(folder: Path, name: str, value: Any) -> Any:
     """Return a field with its paths absolute, which are relative to a folder."""
-    if name == "dataset" and isinstance(value, str):
+    if name in _PATHS and isinstance(value, str):
         return _absolute(value, folder)
     if name == "datasets" and isinstance(value, list):
         return [_absolute(each, folder) if isinstance(each, str) else each for each in value]
@@ -152,7 +155,7 @@ def _within(folder: Path, name: str, value: Any) -> Any:
 
 
 def _absolute(dataset: str, folder: Path) -> str:
-    return dataset if "://" in dataset else str(folder / dataset)
+    return dataset if "://" in dataset or dataset.startswith(IMAP) else str(folder / dataset)
 
 
 def checked_request(name: str, request: RunRequest) -> RunRequest:

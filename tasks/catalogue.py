@@ -10,6 +10,7 @@ from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.investigation import INVESTIGATE
+from maos.mail_answer import ANSWER
 from maos.narrative import NARRATIVE
 from maos.query_writing import WRITE_QUERY
 from maos.rules import RuleBook
@@ -20,8 +21,10 @@ from tasks.services import (
     aggregate,
     charts,
     checkpoint,
+    correspondence,
     draw_answer,
     email,
+    mail,
     present_answer,
     profile,
     profile_tables,
@@ -35,9 +38,12 @@ from tasks.services.registry import SERVICES
 SERVICE_MODULES = (
     *(profile, aggregate, charts, publish, checkpoint, email, webhook),
     *(profile_tables, run_query, draw_answer, present_answer),
+    *(mail, correspondence),
 )
 
-WRITING: dict[str, WritingAction] = {action.spec.name: action for action in (NARRATIVE, WRITE_QUERY, WRITE_ANSWER)}
+WRITING: dict[str, WritingAction] = {
+    action.spec.name: action for action in (NARRATIVE, WRITE_QUERY, WRITE_ANSWER, ANSWER)
+}
 WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
 AGENTS: dict[str, ActionSpec] = {INVESTIGATE.name: INVESTIGATE}
 IMAGES: dict[str, ActionSpec] = {CREATE_IMAGE.name: CREATE_IMAGE}

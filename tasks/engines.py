@@ -1,6 +1,6 @@
 """Which engines are configured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import cast
 
 from blocks.claude import ClaudeEngine
@@ -27,9 +27,13 @@ def image_engine() -> GeminiImageEngine:
     return kept(cast(GeminiImageEngine, GeminiImageEngine.load("default")))
 
 
-def engines_without_key(plan: Plan) -> tuple[EngineType, ...]:
-    """Return the engines that a plan uses and that have no key; if there are any, its run is a rehearsal."""
-    used = {step.engine for step in plan.steps}
+def engines_without_key(plan: Plan, added: Set[EngineType] = frozenset()) -> tuple[EngineType, ...]:
+    """Return the engines that a plan uses and that have no key; if there are any, its run is a rehearsal.
+
+    Args:
+        added: engines of steps that its outcomes may add.
+    """
+    used = {step.engine for step in plan.steps} | added
     return tuple(engine for engine, has_key in _HAS_KEY.items() if engine in used and not has_key())
 
 

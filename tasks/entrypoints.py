@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maos.engines import EngineType
+from maos.mail_request import ProcessEmailRequest
 from maos.plans import Plan
 from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
 from tasks.analyses import plan_analysis
+from tasks.correspondents import plan_mail
 from tasks.reports import plan_report
 
 
@@ -18,11 +21,16 @@ class Entrypoint:
     # Any: each plan function takes its own request model, which stands beside it.
     plan: Callable[[Any], Plan]
     deployment: str
+    # Engines of steps that outcomes add: whether they have keys decides, too, whether a run is a rehearsal.
+    adds: frozenset[EngineType] = frozenset()
 
 
 ENTRYPOINTS: dict[str, Entrypoint] = {
     "generate_report": Entrypoint(GenerateReportRequest, plan_report, "generate-report/generate-report"),
     "analyze_data": Entrypoint(AnalyzeDataRequest, plan_analysis, "analyze-data/analyze-data"),
+    "process_email": Entrypoint(
+        ProcessEmailRequest, plan_mail, "process-email/process-email", frozenset({EngineType.CLAUDE_CLI})
+    ),
 }
 
 
@@ -36,3 +44,8 @@ def plan_of(name: str, request: RunRequest) -> Plan:
     if request.parallelism is None:
         return plan
     return plan.model_copy(update={"parallelism": min(request.parallelism, plan.parallelism)})
+
+
+def engines_added_by(name: str) -> frozenset[EngineType]:
+    """Return the engines of steps that outcomes of an entrypoint's runs may add."""
+    return ENTRYPOINTS[name].adds if name in ENTRYPOINTS else frozenset()

@@ -43,6 +43,10 @@ def _carry_out(service: RegisteredService, call: ServiceCall[BaseModel], *, conf
     if confirmed and service.confirmed:
         # A person says that the effect happened: it is written down, not done.
         return service.confirmed(call)
+    if service.guard:
+        service.guard(call)
+    if not service.apart:
+        return service.run(call)
     return run_apart(lambda: service.run(call), timeout_seconds=call.timeout_seconds + _GRACE_SECONDS)
 
 

@@ -33,6 +33,7 @@ from tasks.abandonment import abandon_running, audit_abandoned
 from tasks.admission import admit
 from tasks.catalogue import actions, rules_digest
 from tasks.engines import engines_without_key
+from tasks.entrypoints import engines_added_by
 from tasks.leases import LEASE, run_session
 from tasks.ledger import find_run, outputs_of, reread
 from tasks.options import LEDGER_OPTIONS
@@ -131,11 +132,15 @@ def _row_of(run_id: UUID, opening: Opening, book: RuleBook, *, org_id: UUID, lev
         autonomy=stricter(request.autonomy or level, level),
         team=request.team,
         # What is reused decides: rehearsed and real outcomes must not mix.
-        rehearsal=retry.parent.rehearsal if retry and retry.reused else bool(engines_without_key(plan)),
+        rehearsal=retry.parent.rehearsal if retry and retry.reused else _rehearses(opening),
         status=RunStatus.EXECUTING,
         parent_run_id=retry.parent.id if retry else None,
         budget_cap_usd=cap_under(book.rules, request.cost_cap_usd),
     )
+
+
+def _rehearses(opening: Opening) -> bool:
+    return bool(engines_without_key(opening.plan, engines_added_by(opening.entrypoint)))
 
 
 def retry_of(request: RunRequest) -> Retry | None:

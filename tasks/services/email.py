@@ -1,19 +1,13 @@
 """Sends email: once, to everybody it is addressed to or to nobody."""
 
-import unicodedata
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.policy import SMTP
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from blocks.mail_server import MailServer
 from maos.actions import StepOutcome
 from maos.effects import Effect, EffectKind
-from maos.errors import EngineFailure
-from maos.failures import FailureKind
 from maos.fences import fenced
 from maos.mail_addresses import MailAddress
 from maos.rendering import TemplateText
@@ -21,12 +15,10 @@ from maos.report_markdown import escaped
 from maos.risk import RiskLevel
 from tasks.connections import mail_server
 from tasks.files import write_file
+from tasks.services.outgoing import WIRE, check_text, count_of, hand_in, message_id, outbox_file, sender_of
 from tasks.services.registry import ServiceCall, internal_service
 
 _MOST_RECIPIENTS = 20
-_WIRE = SMTP.clone(cte_type="7bit")
-# Of a rehearsal whose mail server is not configured; `.invalid` belongs to nobody.
-_NO_SENDER = "nobody@maos.invalid"
 
 
 class EmailParameters(BaseModel):
@@ -62,7 +54,7 @@ def preview(call: ServiceCall[EmailParameters]) -> str:
     """Return the email as its recipients will read it, in Markdown."""
     email = call.parameters
     recipients = "\n".join(f"- {escaped(address)}" for address in email.to)
-    opening = (f"**REHEARSAL** Nothing is sent; the email becomes the file `{_file_of(call)}`.",)
+    opening = (f"**REHEARSAL** Nothing is sent; the email becomes the file `{outbox_file(call)}`.",)
     parts = [
         *(opening if call.run.rehearsal else ()),
         f"Will be sent to:\n\n{recipients}",
@@ -76,7 +68,7 @@ def confirmed(call: ServiceCall[EmailParameters]) -> StepOutcome:
     """Return what is recorded of an email of which a person says that it was sent."""
     sent = _sent(call).model_copy(update={"confirmed": True})
     return StepOutcome(
-        output=sent.model_dump(mode="json"), summary=f"Sent the email to {_count(sent.to)}, as a person confirmed."
+        output=sent.model_dump(mode="json"), summary=f"Sent the email to {count_of(sent.to)}, as a person confirmed."
     )
 
 
@@ -95,36 +87,33 @@ def confirmed(call: ServiceCall[EmailParameters]) -> StepOutcome:
 )
 def send_email(call: ServiceCall[EmailParameters]) -> StepOutcome:
     """Send the email; in a rehearsal, write it to a file."""
-    _check_text(call.parameters)
+    check_text(call.parameters.subject, call.parameters.body)
     if call.run.rehearsal:
         return _rehearsed(call)
-    server: MailServer = call.tool
-    if not server.configured:
-        raise EngineFailure(FailureKind.NOT_CONFIGURED, "the block mail-server/default has no host, or no sender")
-    server.send(_message(call, date=datetime.now(UTC)), timeout_seconds=call.timeout_seconds)
+    hand_in(call, _message(call, date=datetime.now(UTC)))
     sent = _sent(call)
-    return StepOutcome(output=sent.model_dump(mode="json"), summary=f"Sent the email to {_count(sent.to)}.")
+    return StepOutcome(output=sent.model_dump(mode="json"), summary=f"Sent the email to {count_of(sent.to)}.")
 
 
 def _rehearsed(call: ServiceCall[EmailParameters]) -> StepOutcome:
     # Dated by the run, so that a repetition writes the same bytes.
     content = _message(call, date=call.run.started_at).as_bytes()
-    file = write_file(call.folder, _file_of(call), content, "message/rfc822")
+    file = write_file(call.folder, outbox_file(call), content, "message/rfc822")
     sent = _sent(call).model_copy(update={"rehearsed": True})
     return StepOutcome(
         output=sent.model_dump(mode="json"),
-        summary=f"Rehearsed: the email to {_count(sent.to)} is in {file.name}; nothing was sent.",
+        summary=f"Rehearsed: the email to {count_of(sent.to)} is in {file.name}; nothing was sent.",
         artifacts=(file,),
     )
 
 
 def _message(call: ServiceCall[EmailParameters], *, date: datetime) -> EmailMessage:
-    message = EmailMessage(policy=_WIRE)
-    message["From"] = _sender(call)
+    message = EmailMessage(policy=WIRE)
+    message["From"] = sender_of(call)
     message["To"] = ", ".join(call.parameters.to)
     message["Subject"] = call.parameters.subject
     message["Date"] = date
-    message["Message-ID"] = _message_id(call)
+    message["Message-ID"] = message_id(call)
     # So that no out-of-office notice answers.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(call.parameters.body)
@@ -132,34 +121,4 @@ def _message(call: ServiceCall[EmailParameters], *, date: datetime) -> EmailMess
 
 
 def _sent(call: ServiceCall[EmailParameters]) -> SentEmail:
-    return SentEmail(message_id=_message_id(call), to=call.parameters.to, subject=call.parameters.subject)
-
-
-def _message_id(call: ServiceCall[EmailParameters]) -> str:
-    # Made from the key: whoever gets the message twice can tell.
-    return f"<{call.key}@{_sender(call).rpartition('@')[2]}>"
-
-
-def _sender(call: ServiceCall[EmailParameters]) -> str:
-    server: MailServer | None = call.tool
-    return (server.sender if server else "") or _NO_SENDER
-
-
-def _check_text(email: EmailParameters) -> None:
-    # Checked here, not in the model: what an outcome puts into a template is known only now.
-    if len(email.subject.splitlines()) > 1 or _controls(email.subject, allowed=""):
-        raise EngineFailure(FailureKind.BAD_REQUEST, "the subject is more than a line of text")
-    if _controls(email.body, allowed="\t\r\n"):
-        raise EngineFailure(FailureKind.BAD_REQUEST, "the body holds characters that are no text")
-
-
-def _controls(text: str, *, allowed: str) -> bool:
-    return any(unicodedata.category(char) in {"Cc", "Cs"} for char in text if char not in allowed)
-
-
-def _file_of(call: ServiceCall[EmailParameters]) -> str:
-    return f"outbox/{call.key}.eml"
-
-
-def _count(to: Sequence[str]) -> str:
-    return f"{len(to)} address{'es' if len(to) > 1 else ''}"
+    return SentEmail(message_id=message_id(call), to=call.parameters.to, subject=call.parameters.subject)

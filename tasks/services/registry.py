@@ -62,6 +62,10 @@ class RegisteredService:
     confirmed: Service | None
     # Loads the tool of its calls, in the run's process.
     needs: Callable[[], Any] | None
+    # Whether each call has a process of its own; without one it may use the database.
+    apart: bool
+    # Raises, in the run's process, where a call must not begin.
+    guard: Callable[[ServiceCall[Any]], None] | None
 
 
 SERVICES: dict[str, RegisteredService] = {}
@@ -76,12 +80,16 @@ def internal_service(
     preview: Callable[[ServiceCall[P]], str] | None = None,
     confirmed: Callable[[ServiceCall[P]], StepOutcome] | None = None,
     needs: Callable[[], Any] | None = None,
+    apart: bool = True,
+    guard: Callable[[ServiceCall[P]], None] | None = None,
     **facts: Any,
 ) -> Callable[[Callable[[ServiceCall[P]], StepOutcome]], Callable[[ServiceCall[P]], StepOutcome]]:
     """Register a function as an action of the `internal_service` engine.
 
     Args:
         needs: loads what the service works with, such as a block; its calls have it as `tool`.
+        apart: whether each call has a process of its own, which can be ended but reaches neither database nor Prefect.
+        guard: raises where a call must not begin, such as about what is no longer the run's; nothing is done then.
         facts: further fields of its `ActionSpec`, such as `inputs`, `output`, `read_only`, `effect`.
 
     Raises:
@@ -96,7 +104,7 @@ def internal_service(
     def register(function: Callable[[ServiceCall[P]], StepOutcome]) -> Callable[[ServiceCall[P]], StepOutcome]:
         if action in SERVICES:
             raise ValueError(f"action {action!r} is registered twice")
-        SERVICES[action] = RegisteredService(spec=spec, run=function, preview=preview, confirmed=confirmed, needs=needs)
+        SERVICES[action] = RegisteredService(spec, function, preview, confirmed, needs, apart, guard)
         return function
 
     return register

@@ -118,8 +118,20 @@ def _analysis(stage: Stage) -> None:
     stage.run("run", "analyze_data", "--request", QUESTION, "--wait", expect=1)
 
 
+def _mail(stage: Stage) -> None:
+    # One message for which the writer gives away what it can, one for which it fails, the rest as they come.
+    said = {"category": "other", "summary": GIVEN_AWAY, "fields": [], "decision": "task", "reason": GIVEN_AWAY}
+    for _ in range(6):
+        stage.writer.will_answer(said | {"draft": "", "colleague": ""})
+    stage.run("run", "process_email", "--request", "examples/process_email/request.json", "--wait")
+
+
 # Each entrypoint, driven until its engines have said what they should not.
-ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {"analyze_data": _analysis, "generate_report": _report}
+ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {
+    "analyze_data": _analysis,
+    "generate_report": _report,
+    "process_email": _mail,
+}
 
 
 def _every_engine(stage: Stage) -> None:
@@ -146,8 +158,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # Report and analysis, those whose writer refused, and the plan of every engine: the newest come first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:5]]
+    # Report, analysis, those whose writer refused, the mail, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:6]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [

@@ -42,7 +42,11 @@ def test_every_action_is_listed_with_its_price() -> None:
     found = {row["name"]: row for row in _json(actions_command, "list")}
 
     assert found.keys() == actions().keys()
-    paid = {"write_narrative", "write_query", "write_answer", "create_image", "work_in_workspace", "investigate"}
+    paid = {"write_narrative", "write_query", "write_answer", "answer_mail"} | {
+        "create_image",
+        "work_in_workspace",
+        "investigate",
+    }
     assert {name for name, row in found.items() if not row["free"]} == paid
     assert found["write_narrative"]["at_most_usd"].keys() == {"opus", "sonnet", "haiku"}
     assert found["publish_report"]["inputs"] == {

@@ -19,6 +19,7 @@ import sql.audit_tables
 import sql.billing_tables
 import sql.budget_tables
 import sql.learning_tables
+import sql.mail_tables
 import sql.notice_tables
 import sql.organization_tables
 import sql.policy_tables
