@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from sqlmodel import Session
+import pytest
 
 from maos.audit import AuditEvent
 from maos.billing_months import BillingMonth
@@ -39,7 +39,7 @@ from sql.price_tables import PriceOverrideRow
 from sql.reviewer_tables import ReviewerCode
 from sql.rules import add_rules
 from sql.session import org_session, system_session
-from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, UsageEntry, utc_now
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, utc_now
 from tasks.billing import close_month
 from tests.billed_calls import MAY
 from tests.rows import PLAN, add_approval, add_run, invocation
@@ -163,25 +163,18 @@ def _paid(org_id: UUID, run: UUID) -> UUID:
     row.started_at = MAY
     # Read before: what is in a session is read from the database again.
     call = row.id
-    with org_session(org_id) as session:
+    with org_session(org_id) as session, pytest.MonkeyPatch.context() as clock:
+        clock.setattr(budgets, "utc_now", lambda: MAY)
         session.add(row)
         session.flush()
         budgets.add_run_caps(run, budgets.RunCaps(usd=Decimal(5)), org_id=org_id, session=session)
         session.flush()
         budgets.reserve(row, session=session)
-        _date_back(session)
         _end(row)
         budgets.settle(row, session=session)
-        _date_back(session)
         detail = InvocationVendorDetail(invocation_id=call, org_id=org_id, model="claude-opus-5-5")
         add_vendor_detail(detail, session=session)
     return call
-
-
-def _date_back(session: Session) -> None:
-    for entry in session.new:
-        if isinstance(entry, UsageEntry):
-            entry.recorded_at = MAY
 
 
 def _acted(org_id: UUID, run: UUID) -> UUID:
