@@ -92,7 +92,7 @@ def test_a_live_answer_is_computed_checked_and_paid_for(server: MessagesServer) 
     assert "claude" not in text.lower()
     ((spent,),) = rows("SELECT sum(cost_usd) FROM agent_invocations")
     assert spent > 0
-    assert rows("SELECT reserved_usd, spent_usd FROM budgets") == [(0, spent)]
+    assert rows("SELECT reserved, spent FROM budget_standings") == [(0, spent)]
     asked, told = (request.body["messages"][0]["content"] for request in server.requests)
     assert '"table":"orders"' in asked
     assert '"most_frequent":["' in asked

@@ -39,6 +39,7 @@ CREATE INDEX mail_messages_unflagged ON mail_messages (org_id, mailbox)
     WHERE status = 'settled' AND flagged_at IS NULL AND NOT rehearsal;
 CREATE INDEX mail_messages_run ON mail_messages (org_id, run_id, number);
 CREATE INDEX mail_messages_list ON mail_messages (org_id, claimed_at DESC, id DESC);
+CREATE INDEX mail_messages_list_by_status ON mail_messages (org_id, status, claimed_at DESC, id DESC);
 
 ALTER TABLE mail_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE mail_messages FORCE ROW LEVEL SECURITY;
