@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from maos.engines import EngineType
 from maos.statuses import InvocationStatus
-from sql.id_ranges import id_range
+from sql.id_ranges import ids_like
+from sql.pages import on_page
 from sql.tables import AgentInvocation, Organization
 
 
@@ -48,18 +49,9 @@ def _conditions(which: InvocationFilter) -> list[ColumnElement[bool]]:
     found = [
         col(getattr(AgentInvocation, name)) == value for name in equal if (value := getattr(which, name)) is not None
     ]
-    if which.since:
-        found.append(col(AgentInvocation.started_at) >= which.since)
-    if which.until:
-        found.append(col(AgentInvocation.started_at) < which.until)
-    if which.before:
-        key = tuple_(col(AgentInvocation.started_at), col(AgentInvocation.id))
-        found.append(key < tuple_(*map(literal, which.before)))
-    return found
+    return [*found, *on_page(which, AgentInvocation)]
 
 
 def invocation_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    if (ids := id_range(prefix)) is None:
-        return []
-    return session.exec(select(AgentInvocation.id).where(col(AgentInvocation.id).between(*ids)).limit(2)).all()
+    return ids_like(AgentInvocation.id, prefix, session=session)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, tuple_, update
+from sqlalchemy import ColumnElement, func, literal, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -14,7 +14,8 @@ from maos.organizations import SUSPENSION, OrganizationStatus
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
-from sql.id_ranges import id_range
+from sql.id_ranges import ids_like
+from sql.pages import on_page
 from sql.policy_tables import OrganizationPolicy
 from sql.tables import OrchestratorRun, Organization, utc_now
 
@@ -223,22 +224,12 @@ def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[Orchestra
         statement = statement.where(OrchestratorRun.status == which.status)
     if which.entrypoint:
         statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
-    if which.since:
-        statement = statement.where(col(OrchestratorRun.started_at) >= which.since)
-    if which.until:
-        statement = statement.where(col(OrchestratorRun.started_at) < which.until)
-    if which.before:
-        key = tuple_(col(OrchestratorRun.started_at), col(OrchestratorRun.id))
-        statement = statement.where(key < tuple_(*map(literal, which.before)))
-    return session.exec(statement).all()
+    return session.exec(statement.where(*on_page(which, OrchestratorRun))).all()
 
 
 def run_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    # Between the first and the last id that begin so: the index on the ids knows where.
-    if (ids := id_range(prefix)) is None:
-        return []
-    return session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).between(*ids)).limit(2)).all()
+    return ids_like(OrchestratorRun.id, prefix, session=session)
 
 
 def run_row(run_id: UUID, *, session: Session) -> OrchestratorRun:

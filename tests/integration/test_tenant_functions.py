@@ -56,7 +56,7 @@ from sql.policies import NewPolicy
 from sql.retention_tables import AuditArchive
 from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
-from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, OrchestratorRun
 from sql.usage import UsageFilter
 from tasks.billing import statement_of
 from tasks.exports import manifest_now
@@ -365,6 +365,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "organizations.slug_of": lambda f, k, s: f(k.org_id, session=s),
     "organizations.suspend": lambda f, k, s: f(k.org_id, "x@y.example", "x", session=s),
     "overdue.asleep_over_expired": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
+    "overdue.asleep_over_withdrawn": lambda f, _, s: f(session=s),
     "overdue.lock_orphans": lambda f, k, s: f(k.run.id, session=s),
     "overdue.lock_unreminded": lambda f, k, s: [each for each, _ in f(limit=10, session=s) if each.id == k.waiting.id],
     "overdue.note_reminder": lambda f, k, s: f(k.waiting.id, sent=1, next_at=None, session=s),
@@ -424,6 +425,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "audit.base_of": lambda f, k, s: f(k.org_id, session=s)[0],
     "audit_months.documents_of_month": lambda f, k, s: list(f(date.today().replace(day=1), k.org_id, session=s)),
     "audit_rows.hash_before": lambda f, k, s: f(k.org_id, 2, session=s),
+    "id_ranges.ids_like": lambda f, k, s: f(OrchestratorRun.id, str(k.run.id), session=s),
     "invocation_list.invocation_ids_like": lambda f, k, s: f(str(k.tenant.invocation), session=s),
     "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(org_id=k.org_id), session=s),
     "privacy.audit_rows_that_mention": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
@@ -462,7 +464,6 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "billing.organizations_billed": lambda f, k, s: [each for each in f(session=s) if each.org_id == k.tenant.id],
     "billing_check.unreconciled": lambda f, k, s: f(org_id=k.org_id, session=s),
     "billing_check.untrue_statements": lambda f, k, s: f(org_id=k.org_id, session=s),
-    "top_ups.asleep_over_withdrawn": lambda f, _, s: f(session=s),
     "top_ups.lock_questions": lambda f, _, s: f(None, session=s),
     "top_ups.organizations_that_ask": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     # Beside what is the caller's own.
