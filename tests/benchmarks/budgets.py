@@ -14,7 +14,7 @@ from decimal import Decimal
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -23,14 +23,16 @@ from sqlmodel import Session
 
 from deployments.embedded.postgres import Cluster
 from maos.errors import BudgetExceeded
-from sql import budgets, database
+from maos.statuses import InvocationStatus
+from sql import attempts, budgets, database
 from sql import session as maos_session
+from sql.attempts import Begin, End
 from sql.demo import ensure_demo_organization
 from sql.organizations import find_organization
 from sql.session import org_session, system_session
-from sql.tables import AgentInvocation, UsageEntry
+from sql.tables import AgentInvocation, UsageEntry, utc_now
 from tests.budgets import add_budget, standing
-from tests.rows import add_run, invocation
+from tests.rows import add_run
 
 _PROCESSES, _THREADS = 4, 8
 _SECONDS, _START_SECONDS = 10.0, 120.0
@@ -73,20 +75,41 @@ def _entry(row: AgentInvocation, kind: str, amount: Decimal) -> UsageEntry:
 
 
 def _call(way: _Way, org_id: UUID, run_id: UUID, number: int) -> bool:
-    row = invocation(org_id, run_id, f"{_CEILING}", f"s{number}")
     try:
         with org_session(org_id) as session:
-            session.add(row)
-            session.flush()
-            way.reserve(row, session)
+            begun = attempts.begin(_begin(org_id, run_id, f"s{number}"), session=session)
+            way.reserve(begun, session)
     except BudgetExceeded:
         return False
     with org_session(org_id) as session:
-        row.status, row.output, row.cost_usd = "completed", {}, _COST
-        session.add(row)
-        session.flush()
+        end = End(InvocationStatus.COMPLETED, output={}, cost_usd=_COST)
+        row = attempts.end(begun.id, end, session=session)
+        assert row
         way.settle(row, session)
     return True
+
+
+def _begin(org_id: UUID, run_id: UUID, step: str) -> Begin:
+    return Begin(
+        id=uuid4(),
+        org_id=org_id,
+        run_id=run_id,
+        step_id=step,
+        attempt=1,
+        run_attempt=1,
+        agent_name="clerk",
+        engine_type="claude_cli",
+        action="act",
+        approval_id=None,
+        digest="0" * 64,
+        rules_version=f"{'a' * 64}/1",
+        policy_version=None,
+        task_run_id=None,
+        rehearsal=False,
+        input_summary="Reads nothing.",
+        token_cost_estimate=_CEILING,
+        started_at=utc_now(),
+    )
 
 
 @dataclass(frozen=True)
