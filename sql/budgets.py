@@ -1,6 +1,6 @@
 """Amounts set aside before a call and settled after it, in every budget it falls under; entries are append-only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -17,10 +17,10 @@ from maos.budgets import EVER, Amounts, BudgetPeriod, BudgetScope, BudgetUnit, H
 from maos.corrections import PastCall
 from maos.errors import BudgetExceeded
 from sql import budget_shares
-from sql.budget_shares import Counter
+from sql.budget_shares import Counter, Totals
 from sql.budget_tables import Budget
 from sql.tables import AgentInvocation, Organization, UsageEntry, utc_now
-from sql.trips import Worded, send
+from sql.trips import Order, Worded, send
 
 _BUDGETS, _ORGANIZATIONS, _ENTRIES = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (Budget, Organization, UsageEntry)
@@ -93,20 +93,35 @@ def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tok
     if not invocation.token_cost_estimate:
         return
     most = Amounts(usd=invocation.token_cost_estimate, tokens=ceiling_tokens, calls=1)
-    holds = [_take(limit, most, invocation, session=session) for limit in _limits(invocation, team, session=session)]
-    _add_entry("reserve", invocation.token_cost_estimate, invocation, holds=holds, session=session)
+    limits = _limits(invocation, team, session=session)
+    holds = [_hold(limit, most, invocation) for limit in limits]
+    changes = {_counter_of_hold(hold, invocation.org_id): budget_shares.taking(hold.amount) for hold in holds}
+    entry = _entry("reserve", invocation.token_cost_estimate, invocation, holds=holds)
+    changed = _change(changes, entry, session=session)
+    for limit, hold in list(zip(limits, holds, strict=True))[changed:]:
+        _take(hold, limit.scope, invocation, session=session)
 
 
-def _take(limit: _Limit, most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
+def _hold(limit: _Limit, most: Amounts, invocation: AgentInvocation) -> Hold:
     unit = BudgetUnit(limit.unit)
-    amount = most.of(unit)
     start = period_start(BudgetPeriod(limit.period), invocation.started_at, ZoneInfo(limit.timezone))
-    hold = Hold(budget=str(limit.id), unit=unit, period=start, amount=amount)
-    left = budget_shares.take(Counter(limit.id, start, invocation.org_id), amount, session=session)
+    return Hold(budget=str(limit.id), unit=unit, period=start, amount=most.of(unit))
+
+
+def _change(changes: Mapping[Counter, Totals], entry: Order, *, session: Session) -> int:
+    """Write the entry and change what can be at once, in one trip; return how many of the first are changed."""
+    if not changes:
+        send(entry, session=session)
+        return 0
+    ((found,),), _ = send(budget_shares.changing_each(changes), entry, session=session)
+    return int(found)
+
+
+def _take(hold: Hold, scope: str, invocation: AgentInvocation, *, session: Session) -> None:
+    left = budget_shares.take(_counter_of_hold(hold, invocation.org_id), hold.amount, session=session)
     if left is not None:
-        words = (unit.in_words(amount), unit.in_words(left), hold.model_dump_json())
-        raise BudgetExceeded(invocation.step_id, limit.scope, *words)
-    return hold
+        words = (hold.unit.in_words(hold.amount), hold.unit.in_words(left), hold.model_dump_json())
+        raise BudgetExceeded(invocation.step_id, scope, *words)
 
 
 def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) -> list[_Limit]:
@@ -136,12 +151,16 @@ def settle(invocation: AgentInvocation, *, at_ceiling: bool = False, session: Se
     if not reserved:
         return
     used = _used(invocation)
-    for hold in _holds_of(invocation.id, session=session):
-        amount = hold.amount if at_ceiling else used.of(hold.unit)
-        counter = _counter_of_hold(hold, invocation.org_id)
-        budget_shares.settle(counter, reserved=hold.amount, used=amount, session=session)
     kind = "settle" if invocation.cost_usd else "release"
-    _add_entry(kind, invocation.cost_usd or reserved, invocation, session=session)
+    entry = _entry(kind, invocation.cost_usd or reserved, invocation)
+    holds = {
+        _counter_of_hold(hold, invocation.org_id): (hold.amount, hold.amount if at_ceiling else used.of(hold.unit))
+        for hold in _holds_of(invocation.id, session=session)
+    }
+    changes = {counter: budget_shares.settling(reserved=held, used=took) for counter, (held, took) in holds.items()}
+    changed = _change(changes, entry, session=session)
+    for counter, (held, took) in list(holds.items())[changed:]:
+        budget_shares.settle(counter, reserved=held, used=took, session=session)
 
 
 def _used(invocation: AgentInvocation) -> Amounts:
@@ -189,15 +208,8 @@ def _counter_of_hold(hold: Hold, org_id: UUID) -> Counter:
     return Counter(UUID(hold.budget), hold.period, org_id)
 
 
-def _add_entry(
-    kind: str,
-    amount: Decimal,
-    invocation: AgentInvocation,
-    *,
-    holds: Sequence[Hold] = (),
-    session: Session,
-) -> None:
-    entry = _ADD_ENTRY.of(
+def _entry(kind: str, amount: Decimal, invocation: AgentInvocation, *, holds: Sequence[Hold] = ()) -> Order:
+    return _ADD_ENTRY.of(
         id=uuid4(),
         org_id=invocation.org_id,
         run_id=invocation.run_id,
@@ -208,4 +220,3 @@ def _add_entry(
         holds=Jsonb([hold.model_dump(mode="json") for hold in holds]) if holds else None,
         recorded_at=utc_now(),
     )
-    send(entry, session=session)
