@@ -6,19 +6,20 @@ hold is counted, so that a call is refused only when it does not fit into what i
 share until two callers meet.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert
+from sqlalchemy import ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert, text
 from sqlalchemy import select as columns
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, and_, col, select
 
 from sql.budget_tables import Budget, BudgetPeriodRow, BudgetShare
-from sql.trips import Order, Worded, send
+from sql.pipelines import Order, Worded
+from sql.trips import send
 
 _SHARES = 32
 # A period is divided only while each share holds so many calls of the present size: else most would be too small.
@@ -38,12 +39,9 @@ _CHANGE_ONE = Worded(
 )
 # Sent with every call.
 _CHANGE_EACH = Worded(
-    columns(
-        func.change_budget_shares(
-            bindparam("budgets", type_=ARRAY(Uuid)),
-            bindparam("periods", type_=ARRAY(Date)),
-            *(bindparam(name, type_=ARRAY(Numeric)) for name in _AMOUNTS),
-        )
+    text(
+        "SELECT change_budget_shares(CAST(:budgets AS uuid[]), CAST(:periods AS date[]), "
+        "CAST(:left AS numeric[]), CAST(:reserved AS numeric[]), CAST(:spent AS numeric[]))"
     )
 )
 
@@ -84,12 +82,17 @@ def changing_each(changes: Mapping[Counter, Totals]) -> Order:
 
     The periods are in the order in which whoever waits for several waits for them.
     """
-    amounts = {name: [getattr(change, name) for change in changes.values()] for name in _AMOUNTS}
+    amounts = {name: _array(getattr(change, name) for change in changes.values()) for name in _AMOUNTS}
     return _CHANGE_EACH.of(
-        budgets=[counter.budget_id for counter in changes],
-        periods=[counter.period_start for counter in changes],
+        budgets=_array(counter.budget_id for counter in changes),
+        periods=_array(counter.period_start for counter in changes),
         **amounts,
     )
+
+
+def _array(values: Iterable[UUID | date | Decimal]) -> str:
+    """Return values in which nothing needs quotes as PostgreSQL writes an array."""
+    return f"{{{','.join(map(str, values))}}}"
 
 
 def take(counter: Counter, amount: Decimal, *, session: Session) -> Decimal | None:

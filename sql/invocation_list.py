@@ -12,15 +12,14 @@ from sqlmodel import Session, col, select
 from maos.engines import EngineType
 from maos.statuses import InvocationStatus
 from sql.id_ranges import ids_like
-from sql.pages import on_page
-from sql.tables import AgentInvocation, Organization
+from sql.pages import on_page, with_slugs
+from sql.tables import AgentInvocation
 
 
 @dataclass(frozen=True)
 class InvocationFilter:
     """Which invocations a listing shows, newest first; `before` is the last row of the page before."""
 
-    org_id: UUID | None = None
     run_id: UUID | None = None
     status: InvocationStatus | None = None
     engine_type: EngineType | None = None
@@ -32,20 +31,19 @@ class InvocationFilter:
 
 
 def page_of_invocations(which: InvocationFilter, *, session: Session) -> Sequence[tuple[AgentInvocation, str]]:
-    """Return invocations, without their outputs, with the slug of their organisation, newest first."""
+    """Return what the session may see, without outputs, with the slug of their organisation, newest first."""
     statement = (
-        select(AgentInvocation, Organization.slug)
-        .join(Organization, col(Organization.id) == AgentInvocation.org_id)
+        select(AgentInvocation)
         .where(*_conditions(which))
         .order_by(col(AgentInvocation.started_at).desc(), col(AgentInvocation.id).desc())
         .limit(which.limit)
         .options(defer(AgentInvocation.output))  # type: ignore[arg-type]  # SQLModel types columns as values
     )
-    return session.exec(statement).all()
+    return with_slugs(session.exec(statement).all(), session=session)
 
 
 def _conditions(which: InvocationFilter) -> list[ColumnElement[bool]]:
-    equal = ("org_id", "run_id", "status", "engine_type", "action")
+    equal = ("run_id", "status", "engine_type", "action")
     found = [
         col(getattr(AgentInvocation, name)) == value for name in equal if (value := getattr(which, name)) is not None
     ]

@@ -15,7 +15,7 @@ from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
 from sql.id_ranges import ids_like
-from sql.pages import on_page
+from sql.pages import on_page, with_slugs
 from sql.policy_tables import OrganizationPolicy
 from sql.tables import OrchestratorRun, Organization, utc_now
 
@@ -201,7 +201,6 @@ def end_run(
 class RunFilter:
     """Which runs a listing shows, newest first; `before` is the last row of the page before."""
 
-    org_id: UUID | None = None
     status: RunStatus | None = None
     entrypoint: str | None = None
     since: datetime | None = None
@@ -211,20 +210,17 @@ class RunFilter:
 
 
 def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[OrchestratorRun, str]]:
-    """Return runs with the slug of their organisation, newest first."""
+    """Return runs that the session may see with the slug of their organisation, newest first."""
     statement = (
-        select(OrchestratorRun, Organization.slug)
-        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        select(OrchestratorRun)
         .order_by(col(OrchestratorRun.started_at).desc(), col(OrchestratorRun.id).desc())
         .limit(which.limit)
     )
-    if which.org_id:
-        statement = statement.where(OrchestratorRun.org_id == which.org_id)
     if which.status:
         statement = statement.where(OrchestratorRun.status == which.status)
     if which.entrypoint:
         statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
-    return session.exec(statement.where(*on_page(which, OrchestratorRun))).all()
+    return with_slugs(session.exec(statement.where(*on_page(which, OrchestratorRun))).all(), session=session)
 
 
 def run_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:

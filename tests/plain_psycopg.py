@@ -39,9 +39,9 @@ class Recording:
         self._open = []
 
     @property
-    def last(self) -> Sent:
-        """The last statement, of a transaction that goes on."""
-        return self._open[-1]
+    def under_way(self) -> list[Sent]:
+        """The statements of a transaction that goes on."""
+        return self._open
 
     @property
     def writing(self) -> int:

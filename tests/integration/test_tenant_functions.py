@@ -174,6 +174,11 @@ class Known:
         """Return a call of the other one's run, for which money is to be set aside."""
         return invocation(self.org_id, self.run.id, "0.1", step="new")
 
+    @property
+    def limits(self) -> list[tuple[object, ...]]:
+        """The other one's budget, as it is asked for before a call."""
+        return [(self.tenant.budget, "org", "usd", "total", "UTC")]
+
     def override(self) -> PriceOverride:
         """Return prices that are to be agreed with the other one."""
         return PriceOverride(
@@ -254,6 +259,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "budgets.correct": lambda f, k, s: f(k.call, Decimal(1), "x", session=s),
     "budgets.cost_of_run": lambda f, k, s: f(k.run.id, session=s),
     "budgets.reserve": lambda f, k, s: f(k.reservation(), session=s),
+    "budgets.reserve_within": lambda f, k, s: f(k.limits, k.reservation(), session=s),
     "budgets.settle": lambda f, k, s: f(k.reservation(), session=s),
     "client_logins.drop_login": lambda f, k, s: f(k.org_id, session=s),
     "client_logins.find_login": lambda f, k, s: f(k.org_id, session=s),
@@ -405,7 +411,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "runs.end_run": lambda f, k, s: f(k.run.id, RunStatus.FAILED, result=None, error_summary="x", session=s),
     "runs.find_run": lambda f, k, s: f(k.run.id, session=s),
     "runs.initiators_before": lambda f, k, s: f(k.run.id, session=s),
-    "runs.list_runs": lambda f, k, s: f(RunFilter(org_id=k.org_id), session=s),
+    "runs.list_runs": lambda f, k, s: [row for row, _ in f(RunFilter(), session=s) if row.org_id == k.org_id],
     "runs.next_gate_round": lambda f, k, s: f(k.run.id, "x", session=s),
     "runs.open_runs": lambda f, k, s: [run for run in f(session=s) if run.org_id == k.tenant.id],
     "runs.pause": lambda f, k, s: f(k.run.id, GateKind.HOLD, shown=None, session=s),
@@ -427,7 +433,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "audit_rows.hash_before": lambda f, k, s: f(k.org_id, 2, session=s),
     "id_ranges.ids_like": lambda f, k, s: f(OrchestratorRun.id, str(k.run.id), session=s),
     "invocation_list.invocation_ids_like": lambda f, k, s: f(str(k.tenant.invocation), session=s),
-    "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(org_id=k.org_id), session=s),
+    "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(run_id=k.run.id), session=s),
     "privacy.audit_rows_that_mention": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
     "privacy.ended_run_ids": lambda f, k, s: f([k.run.id], k.org_id, session=s),
     "privacy.erase_mentions": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
@@ -546,6 +552,7 @@ _ATTACHING = (
     "billing.add_statement",
     "budget_shares.lock",
     "budgets.reserve",
+    "budgets.reserve_within",
     "effects.add_effect",
     "exemptions.add_exemption",
     "invocations.uncalled",

@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 
 from maos.errors import StackError
 from sql.attempts import asking_for_standing
+from sql.pipelines import Worded
 from sql.session import org_session, org_session_with, system_session
 from sql.tables import Organization
-from sql.trips import Worded, send
+from sql.trips import send
 from tests.gates import rows
 from tests.tenants import fill
 
