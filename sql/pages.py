@@ -49,4 +49,4 @@ def with_slugs(rows: Sequence[R], *, session: Session) -> list[tuple[R, str]]:
         return []
     found = session.exec(select(Organization.id, Organization.slug).where(col(Organization.id).in_(ids)))
     slugs = dict(found.all())
-    return [(row, slugs[row.org_id]) for row in rows]
+    return [(row, slugs[row.org_id]) for row in rows if row.org_id in slugs]

@@ -62,6 +62,8 @@ class Wire:
         self._driver = driver
         self._adapter = Transformer(driver)
         self._prepared: set[Worded] = set()
+        # What goes with whatever is sent next.
+        self.later: list[Order] = []
 
     def carry(self, orders: Sequence[Order], *, commit: bool) -> list[Rows]:
         """Have the database execute statements in their order and, if so, commit; return the rows of each.

@@ -17,7 +17,7 @@ from maos.errors import StackError
 from maos.settings import DatabaseRole, load_settings
 from sql.database import sqlalchemy_address
 from sql.pipelines import Order, Rows, Worded
-from sql.trips import TripSession, send
+from sql.trips import TripSession, commit_together, forget, send
 
 # For this transaction only: a setting of the connection would leak through the pool.
 _ACT_FOR = Worded(text("SELECT set_config('app.org_id', :org_id, true), set_config('app.actor', :actor, true)"))
@@ -84,7 +84,6 @@ def _transaction(role: DatabaseRole) -> Iterator[Session]:
     try:
         with TripSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
-            session.commit_together()
     except OperationalError as error:
         raise StackError("database", f"it does not answer: {str(error.orig).splitlines()[0]}") from error
 
@@ -102,6 +101,9 @@ def _engine(address: str) -> Engine:
         # Trips prepare what is worth it. What psycopg prepares it gives up with everything else after a failure.
         connect_args={"prepare_threshold": None},
     )
+    event.listen(engine, "commit", commit_together)
+    event.listen(engine, "rollback", forget)
+    event.listen(engine, "rollback_savepoint", forget)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _check_alive)
     return engine

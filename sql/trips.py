@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel
 
 from sql.pipelines import Driver, Order, Rows, Wire
 
-_LATER, _WIRE = "sent later", "wire"
+_CONNECTION, _WIRE = "connection", "wire"
 
 R = TypeVar("R", bound=SQLModel)
 
@@ -28,21 +28,16 @@ class TripSession(Session):
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         """Return the connection, as it is after all that is to be sent."""
+        connection = super().connection(*args, **kwargs)
         _catch_up(self)
-        return super().connection(*args, **kwargs)
+        return connection
 
     def begin_nested(self) -> SessionTransaction:
         """Begin what can be undone apart: what was to be sent before is no part of it."""
         _catch_up(self)
+        # The savepoint is set when the connection is next asked for.
+        self.info.pop(_CONNECTION, None)
         return super().begin_nested()
-
-    def commit_together(self) -> None:
-        """Commit, on one trip with what is to be sent; nothing happens where all of it was undone."""
-        if not self.in_transaction():
-            return
-        self.flush()
-        if later := _taken(self):
-            _execute(later, session=self, commit=True)
 
 
 @event.listens_for(TripSession, "do_orm_execute")
@@ -55,9 +50,15 @@ def _before_flush(session: OrmSession, *_: object) -> None:
     _catch_up(session)
 
 
+@event.listens_for(TripSession, "after_transaction_end")
+def _after_transaction(session: OrmSession, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_CONNECTION, None)
+
+
 def send_later(*orders: Order, session: Session) -> None:
     """Have the database execute statements whose rows nobody needs before it does anything else, or commits."""
-    session.info.setdefault(_LATER, []).extend(orders)
+    _wire(_connection(session)).later += orders
 
 
 def send(*orders: Order, session: Session) -> list[Rows]:
@@ -66,30 +67,56 @@ def send(*orders: Order, session: Session) -> list[Rows]:
     Each sees what the session and the ones before it did, and what others have committed until it begins.
     """
     session.flush()
-    return _execute([*(later := _taken(session)), *orders], session=session)[len(later) :]
+    connection = _connection(session)
+    first = _taken(connection)
+    return _carry([*first, *orders], connection)[len(first) :]
+
+
+def commit_together(connection: Connection) -> None:
+    """Send what is to be sent with the commit that is about to be: then nothing is left for that to do."""
+    if orders := _taken(connection):
+        _carry(orders, connection, commit=True)
+
+
+def forget(connection: Connection, *_: object) -> None:
+    """Do not send what was to be sent: its transaction, or its part of one, is undone."""
+    _taken(connection)
+
+
+def _connection(session: OrmSession) -> Connection:
+    found: Connection | None = session.info.get(_CONNECTION)
+    if found is None:
+        found = session.info[_CONNECTION] = session.connection()
+    return found
+
+
+def _wire(connection: Connection) -> Wire:
+    found: Wire | None = connection.info.get(_WIRE)
+    if found is None:
+        # The driver is there: the connection is open.
+        found = connection.info[_WIRE] = Wire(cast(Driver, connection.connection.driver_connection))
+    return found
 
 
 def _catch_up(session: OrmSession) -> None:
-    if later := _taken(session):
-        _execute(later, session=session)
+    connection: Connection | None = session.info.get(_CONNECTION)
+    if connection and (orders := _taken(connection)):
+        _carry(orders, connection)
 
 
-def _taken(session: OrmSession) -> list[Order]:
-    return cast(list[Order], session.info.pop(_LATER, []))
+def _taken(connection: Connection) -> list[Order]:
+    wire = _wire(connection)
+    taken, wire.later = wire.later, []
+    return taken
 
 
-def _execute(orders: Sequence[Order], *, session: OrmSession, commit: bool = False) -> list[Rows]:
-    connection = session.connection()
-    wire: Wire | None = connection.info.get(_WIRE)
-    if wire is None:
-        # The driver is there: the connection is open.
-        wire = connection.info[_WIRE] = Wire(cast(Driver, connection.connection.driver_connection))
+def _carry(orders: Sequence[Order], connection: Connection, *, commit: bool = False) -> list[Rows]:
     # Whoever listens to what the engine sends hears of these, too.
     tell = connection.engine.dispatch.before_cursor_execute
     for statement, values in orders:
         tell(connection, None, statement.words, values, None, False)
     try:
-        return wire.carry(orders, commit=commit)
+        return _wire(connection).carry(orders, commit=commit)
     except psycopg.Error as error:
         raise _as_sqlalchemy_would(error) from error
 

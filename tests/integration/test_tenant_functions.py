@@ -377,6 +377,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "overdue.note_reminder": lambda f, k, s: f(k.waiting.id, sent=1, next_at=None, session=s),
     "overdue.organizations_with_due": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     "overdue.runs_with_orphans": lambda f, k, s: [run_id for run_id, _ in f(session=s) if run_id == k.run.id],
+    "pages.with_slugs": lambda f, k, s: f([OrchestratorRun(org_id=k.org_id)], session=s),
     "past_actions.members_of": lambda f, k, s: f(k.org_id, session=s),
     "past_actions.requests_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
     "past_actions.runs_of_ids": lambda f, k, s: f([k.run.id], session=s),
