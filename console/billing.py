@@ -14,8 +14,8 @@ from maos.billing import Statement
 from maos.billing_months import BillingMonth
 from maos.errors import BadInput
 from maos.statement_tables import lines_table
-from tasks.audit_export import write_whole
 from tasks.billing import Closings, check_billing, close_all, close_month, closed_statements, statement_of
+from tasks.files import write_whole
 
 _LINES = ("corrects", "engine", "action", "quantity", "unit", "rate_usd", "amount_usd", "entries")
 _CLOSED = ("org", "month", "statement", "entries", "total_usd", "done")

@@ -44,8 +44,8 @@ def write(run: str, out: Path | None, internal: bool) -> None:
       maos evidence 3f2a --out evidence.json
     """
     from console.ids import run_id_of
-    from tasks.audit_export import write_whole
     from tasks.evidence import Audience, evidence_of
+    from tasks.files import write_whole
 
     run_id = run_id_of(run)
     content = evidence_of(run_id, Audience.INTERNAL if internal else Audience.CLIENTS).rendered().encode()

@@ -13,7 +13,7 @@ from maos.engines import EngineType
 from maos.statuses import InvocationStatus
 from sql.invocation_list import InvocationFilter, page_of_invocations
 from sql.invocations import find_invocation
-from sql.session import system_session
+from sql.session import session_for, system_session
 
 _LIST = ("id", "org", "run_id", "step_id", "attempt", "engine", "action", "status", "cost_usd", "started_at")
 
@@ -54,7 +54,6 @@ def list_(
       maos invocations list --engine claude_cli --since 2026-11-01 --json
     """
     which = InvocationFilter(
-        org_id=org_id_of(org),
         run_id=run_id_of(run) if run else None,
         status=InvocationStatus(status) if status else None,
         engine_type=EngineType(engine) if engine else None,
@@ -64,7 +63,7 @@ def list_(
         before=_place(before) if before else None,
         limit=limit,
     )
-    with system_session() as session:
+    with session_for(org_id_of(org)) as session:
         found = page_of_invocations(which, session=session)
         rows = [{"org": slug, "engine": row.engine_type, **row.model_dump(exclude={"output"})} for row, slug in found]
     print_rows(rows, as_json=as_json, columns=_LIST, title="invocations")

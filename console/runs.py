@@ -18,7 +18,7 @@ from sql.effects import effects_of_run
 from sql.invocations import list_invocations
 from sql.plan_revisions import revisions_of_run
 from sql.runs import RunFilter, list_runs, run_row
-from sql.session import system_session
+from sql.session import session_for, system_session
 from tasks.pages import run_page
 
 _LIST = ("id", "org", "entrypoint", "title", "status", "started_at", "completed_at")
@@ -77,7 +77,6 @@ def list_(
       maos runs list --org demo --before 3f2a
     """
     which = RunFilter(
-        org_id=org_id_of(org),
         status=RunStatus(status) if status else None,
         entrypoint=entrypoint,
         since=utc(since),
@@ -85,7 +84,7 @@ def list_(
         before=_place(before) if before else None,
         limit=limit,
     )
-    with system_session() as session:
+    with session_for(org_id_of(org)) as session:
         rows = [{"org": slug, **row.model_dump()} for row, slug in list_runs(which, session=session)]
     print_rows(rows, as_json=as_json, columns=_LIST, title="runs")
     if len(rows) == limit and not as_json:

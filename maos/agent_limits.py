@@ -37,9 +37,18 @@ def reply_tokens(limits: AgentLimits, used: Used) -> int:
     left = limits.tokens - used.tokens
     if left < _SHORTEST_REPLY_TOKENS:
         raise LimitReached("tokens", f"{limits.tokens}", f"{used.tokens} are used")
-    if used.seconds >= limits.wall_seconds:
-        raise LimitReached("wall time", f"{limits.wall_seconds:g} s", f"{used.seconds:.0f} s are used")
+    check_time(limits, used.seconds)
     return min(LONGEST_REPLY_TOKENS, left)
+
+
+def check_time(limits: AgentLimits, seconds: float) -> None:
+    """Refuse to go on after so many seconds of work.
+
+    Raises:
+        LimitReached: saying how long was worked.
+    """
+    if seconds >= limits.wall_seconds:
+        raise LimitReached("wall time", f"{limits.wall_seconds:g} s", f"{seconds:.0f} s are used")
 
 
 def check_money(limits: AgentLimits, used: Used, ceiling_usd: Decimal) -> None:

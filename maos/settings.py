@@ -6,10 +6,11 @@ Order: environment (`MAOS_*`, `PREFECT_API_URL`, `PREFECT_API_AUTH_STRING`, `PRE
 
 import json
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
@@ -40,14 +41,12 @@ class DatabaseRole(StrEnum):
 
 def home_folder() -> Path:
     """Return `MAOS_HOME`, by default `maos` in the XDG data folder."""
-    return Path(_home())
+    return Path(os.getcwd(), _home())
 
 
 def _home() -> str:
-    # By os.path: it is asked for in every transaction, and objects for paths take four times as long.
     data_home = os.environ.get("XDG_DATA_HOME") or os.path.join("~", ".local", "share")
-    home = os.environ.get("MAOS_HOME") or os.path.join(data_home, "maos")
-    return os.path.join(os.getcwd(), os.path.expanduser(home))
+    return os.path.expanduser(os.environ.get("MAOS_HOME") or os.path.join(data_home, "maos"))
 
 
 def _stack_addresses() -> dict[str, str]:
@@ -59,6 +58,28 @@ def _stack_addresses() -> dict[str, str]:
     taken = [field for prefix, field in _FIELDS.items() if any(name.startswith(prefix) for name in os.environ)]
     # An address of one place and a login of another must never meet.
     return {name: value for name, value in known.items() if not name.startswith(tuple(taken))}
+
+
+class _Environment(NamedTuple):
+    """What settings are read from, the stack's file apart."""
+
+    everything: Mapping[bytes, bytes]
+    named: tuple[object, ...]
+    file: str
+
+    @classmethod
+    def now(cls) -> "_Environment":
+        """Return it as it is now; it is looked through again only when any variable has changed."""
+        # The dictionary behind it: all of it is compared in the time in which one variable is looked up.
+        now: Mapping[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]
+        seen = _SEEN[0]
+        if now != seen.everything:
+            named = tuple(each for each in now.items() if each[0].startswith(_PREFIXES))
+            seen = _SEEN[0] = cls(dict(now), named, os.path.join(_home(), "connection.json"))
+        return seen
+
+
+_SEEN = [_Environment({}, (), "")]
 
 
 class Settings(BaseSettings):
@@ -219,10 +240,10 @@ def load_settings() -> Settings:
 
 def _what_is_read() -> tuple[object, ...]:
     """Return what settings are read from: reading takes milliseconds, and every transaction asks for them."""
-    # As bytes: what is not ours need not be decoded.
-    named = tuple((name, os.environb.get(name)) for name in os.environb if name.startswith(_PREFIXES))
+    seen = _Environment.now()
+    named = seen.named if os.path.isabs(seen.file) else (*seen.named, os.getcwd())
     try:
-        file = os.stat(os.path.join(_home(), "connection.json"))
+        file = os.stat(seen.file)
     except OSError:
         return named
     return (*named, file.st_ino, file.st_mtime_ns, file.st_size)

@@ -12,7 +12,7 @@ from maos.approvals import Approval, Decision
 from maos.decisions import DecisionRequest
 from maos.statuses import ApprovalStatus
 from sql.approval_tables import AgentPendingAction
-from sql.id_ranges import id_range
+from sql.id_ranges import ids_like
 from sql.tables import utc_now
 
 
@@ -256,10 +256,7 @@ def edited_parameters(run_id: UUID, step_id: str, *, session: Session) -> JsonOb
 
 def approval_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    # Between the first and the last id that begin so: the index on the ids knows where.
-    if (ids := id_range(prefix)) is None:
-        return []
-    return session.exec(select(AgentPendingAction.id).where(col(AgentPendingAction.id).between(*ids)).limit(2)).all()
+    return ids_like(AgentPendingAction.id, prefix, session=session)
 
 
 def approval_row(approval_id: UUID, *, session: Session) -> AgentPendingAction:

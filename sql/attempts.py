@@ -18,8 +18,9 @@ from maos.organizations import OrganizationStatus
 from maos.statuses import InvocationStatus
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import approval_of
+from sql.pipelines import Order, Rows, Worded
 from sql.tables import AgentInvocation, Organization, utc_now
-from sql.trips import Order, Rows, Worded, send, unattached
+from sql.trips import send, send_later, unattached
 
 _INVOCATIONS, _APPROVALS, _ORGANIZATIONS = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (AgentInvocation, AgentPendingAction, Organization)
@@ -109,6 +110,11 @@ class End:
     error_summary: str | None = None
     retry_at: datetime | None = None
 
+    @property
+    def tokens(self) -> int:
+        """Tokens of all kinds that it has taken."""
+        return self.input_tokens + self.output_tokens + self.cache_read_tokens + self.cache_write_tokens
+
 
 # Without the output: it may be large, and whoever writes it has it.
 _RETURNED = [each for each in _INVOCATIONS.c if each.name != "output"]
@@ -124,15 +130,25 @@ _END = Worded(
 
 def begin(attempt: Begin, *, session: Session) -> AgentInvocation:
     """Write an attempt that begins; return its row."""
-    send(_BEGIN.of(**vars(attempt)), session=session)
+    send_later(_BEGIN.of(**vars(attempt)), session=session)
     return unattached(AgentInvocation, {**_defaults(), **vars(attempt)})
+
+
+def ending(invocation_id: UUID, how: End) -> Order:
+    """Return what writes how a running attempt ends."""
+    values = vars(how) | {"output": _json(how.output), "artifacts": Jsonb(how.artifacts)}
+    return _END.of(**values, completed_at=utc_now(), invocation=invocation_id)
+
+
+def ended(answer: Rows, how: End) -> AgentInvocation | None:
+    """Return the row of an attempt that has ended by the answer; None when it was not running any more."""
+    return _row_of(answer[0], output=how.output) if answer else None
 
 
 def end(invocation_id: UUID, how: End, *, session: Session) -> AgentInvocation | None:
     """Write how a running attempt ends; return its row, or None when it is not running any more."""
-    values = vars(how) | {"output": _json(how.output), "artifacts": Jsonb(how.artifacts)}
-    (found,) = send(_END.of(**values, completed_at=utc_now(), invocation=invocation_id), session=session)
-    return _row_of(found[0], output=how.output) if found else None
+    (answer,) = send(ending(invocation_id, how), session=session)
+    return ended(answer, how)
 
 
 @lru_cache(maxsize=1)

@@ -25,9 +25,10 @@ from maos.audit import (
 )
 from maos.canonical import plain
 from sql.audit_tables import AuditChainHead, AuditRow
+from sql.pipelines import Worded
 from sql.retention_tables import AuditArchive
 from sql.tables import Organization, utc_now
-from sql.trips import Worded, send
+from sql.trips import send, send_later
 
 _ROWS, _HEADS = (SQLModel.metadata.tables[str(each.__tablename__)] for each in (AuditRow, AuditChainHead))
 _HEAD = select(_HEADS.c.sequence, _HEADS.c.row_hash, _HEADS.c.recorded_at)
@@ -73,11 +74,11 @@ def append_all(events: Sequence[AuditEvent], *, org_id: UUID, session: Session) 
         rows.append({**link.model_dump(), "row_hash": row_hash})
     head = _NEW_HEAD.of(org=org_id, sequence=sequence, row_hash=row_hash, recorded_at=at)
     if len(rows) == 1:
-        send(_ADD.of(**rows[0]), head, session=session)
+        send_later(_ADD.of(**rows[0]), head, session=session)
         return
     # Not as objects: nothing reads them again, and decisions in bulk would take noticeably longer.
     session.execute(insert(_ROWS), rows)
-    send(head, session=session)
+    send_later(head, session=session)
 
 
 def _not_before(last: datetime | None, now: datetime) -> datetime:

@@ -6,19 +6,20 @@ hold is counted, so that a call is refused only when it does not fit into what i
 share until two callers meet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert
+from sqlalchemy import ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert, text
 from sqlalchemy import select as columns
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, and_, col, select
 
 from sql.budget_tables import Budget, BudgetPeriodRow, BudgetShare
-from sql.trips import Worded, send
+from sql.pipelines import Order, Worded
+from sql.trips import send
 
 _SHARES = 32
 # A period is divided only while each share holds so many calls of the present size: else most would be too small.
@@ -26,14 +27,21 @@ _CALLS_IN_A_SHARE = 4
 _SMALLEST = Decimal("1e-8")
 
 
-# Sent with every call.
+_AMOUNTS = ("left", "reserved", "spent")
 _CHANGE_ONE = Worded(
     columns(
         func.change_budget_share(
             bindparam("budget", type_=Uuid),
             bindparam("period", type_=Date),
-            *(bindparam(name, type_=Numeric) for name in ("left", "reserved", "spent")),
+            *(bindparam(name, type_=Numeric) for name in _AMOUNTS),
         )
+    )
+)
+# Sent with every call.
+_CHANGE_EACH = Worded(
+    text(
+        "SELECT change_budget_shares(CAST(:budgets AS uuid[]), CAST(:periods AS date[]), "
+        "CAST(:left AS numeric[]), CAST(:reserved AS numeric[]), CAST(:spent AS numeric[]))"
     )
 )
 
@@ -59,22 +67,49 @@ class Totals:
         return Totals(self.left + other.left, self.reserved + other.reserved, self.spent + other.spent)
 
 
+def taking(amount: Decimal) -> Totals:
+    """Return the change of a period that sets an amount aside."""
+    return Totals(left=-amount, reserved=amount)
+
+
+def settling(*, reserved: Decimal, used: Decimal) -> Totals:
+    """Return the change of a period that turns what was set aside into what was used."""
+    return Totals(left=reserved - used, reserved=-reserved, spent=used)
+
+
+def changing_each(changes: Mapping[Counter, Totals]) -> Order:
+    """Return what changes a share of each period, up to the first that has none that holds enough, and says how many.
+
+    The periods are in the order in which whoever waits for several waits for them.
+    """
+    amounts = {name: _array(getattr(change, name) for change in changes.values()) for name in _AMOUNTS}
+    return _CHANGE_EACH.of(
+        budgets=_array(counter.budget_id for counter in changes),
+        periods=_array(counter.period_start for counter in changes),
+        **amounts,
+    )
+
+
+def _array(values: Iterable[UUID | date | Decimal]) -> str:
+    """Return values in which nothing needs quotes as PostgreSQL writes an array."""
+    return f"{{{','.join(map(str, values))}}}"
+
+
 def take(counter: Counter, amount: Decimal, *, session: Session) -> Decimal | None:
     """Set an amount aside; return None, or what is left where that is less."""
-    if _change_one(counter, Totals(left=-amount, reserved=amount), session=session):
+    if _change_one(counter, taking(amount), session=session):
         return None
     totals = lock(counter, session=session)
     if amount > totals.left:
         return totals.left
-    _write(counter, totals + Totals(left=-amount, reserved=amount), size=amount, session=session)
+    _write(counter, totals + taking(amount), size=amount, session=session)
     return None
 
 
 def settle(counter: Counter, *, reserved: Decimal, used: Decimal, session: Session) -> None:
     """Turn what was set aside into what was used."""
-    change = Totals(left=reserved - used, reserved=-reserved, spent=used)
-    # What costs more than was set aside may not be in one share.
-    if used <= reserved and _change_one(counter, change, session=session):
+    change = settling(reserved=reserved, used=used)
+    if _change_one(counter, change, session=session):
         return
     _write(counter, lock(counter, session=session) + change, size=reserved, session=session)
 

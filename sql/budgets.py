@@ -1,6 +1,6 @@
 """Amounts set aside before a call and settled after it, in every budget it falls under; entries are append-only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,8 +19,9 @@ from maos.errors import BudgetExceeded
 from sql import budget_shares
 from sql.budget_shares import Counter
 from sql.budget_tables import Budget
+from sql.pipelines import Order, Rows, Worded
 from sql.tables import AgentInvocation, Organization, UsageEntry, utc_now
-from sql.trips import Worded, send
+from sql.trips import send, send_later
 
 _BUDGETS, _ORGANIZATIONS, _ENTRIES = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (Budget, Organization, UsageEntry)
@@ -80,6 +81,22 @@ def add_run_caps(run_id: UUID, caps: RunCaps, *, org_id: UUID, session: Session)
             budget_shares.lock(Counter(row.id, EVER, org_id), session=session)
 
 
+def asking_for_limits(invocation: Mapping[str, object], team: str | None) -> Order:
+    """Return what is to be asked of the budgets that a call falls under.
+
+    Args:
+        invocation: its `org_id`, `agent_name` and `run_id`.
+        team: that of its run.
+    """
+    owners = {
+        "org": str(invocation["org_id"]),
+        "team": team,
+        "agent": invocation["agent_name"],
+        "run": str(invocation["run_id"]),
+    }
+    return _LIMITS.of(org_id=invocation["org_id"], **owners)
+
+
 def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tokens: int = 0, session: Session) -> None:
     """Set the invocation's ceiling aside in every budget it falls under.
 
@@ -90,35 +107,45 @@ def reserve(invocation: AgentInvocation, *, team: str | None = None, ceiling_tok
     Raises:
         BudgetExceeded: when one of them has less left; the caller's transaction must end without a commit.
     """
-    if not invocation.token_cost_estimate:
-        return
+    if invocation.token_cost_estimate:
+        (limits,) = send(asking_for_limits(vars(invocation), team), session=session)
+        reserve_within(limits, invocation, ceiling_tokens=ceiling_tokens, session=session)
+
+
+def reserve_within(
+    limits: Rows, invocation: AgentInvocation, *, ceiling_tokens: int = 0, session: Session
+) -> list[Hold]:
+    """Set the invocation's ceiling aside in the budgets that were answered; return what is held.
+
+    Raises:
+        BudgetExceeded: as `reserve` does.
+    """
     most = Amounts(usd=invocation.token_cost_estimate, tokens=ceiling_tokens, calls=1)
-    holds = [_take(limit, most, invocation, session=session) for limit in _limits(invocation, team, session=session)]
-    _add_entry("reserve", invocation.token_cost_estimate, invocation, holds=holds, session=session)
+    scopes = {_hold(limit, most, invocation): limit.scope for limit in map(_Limit._make, limits)}
+    holds = list(scopes)
+    # First: what is changed stays locked until the commit.
+    entry = _entry("reserve", invocation.token_cost_estimate, invocation, holds=holds)
+    send_later(entry, session=session)
+    if not holds:
+        return holds
+    changes = {_counter_of_hold(hold, invocation.org_id): budget_shares.taking(hold.amount) for hold in holds}
+    (((changed,),),) = send(budget_shares.changing_each(changes), session=session)
+    for hold in holds[changed:]:
+        _take(hold, scopes[hold], invocation, session=session)
+    return holds
 
 
-def _take(limit: _Limit, most: Amounts, invocation: AgentInvocation, *, session: Session) -> Hold:
+def _hold(limit: _Limit, most: Amounts, invocation: AgentInvocation) -> Hold:
     unit = BudgetUnit(limit.unit)
-    amount = most.of(unit)
     start = period_start(BudgetPeriod(limit.period), invocation.started_at, ZoneInfo(limit.timezone))
-    hold = Hold(budget=str(limit.id), unit=unit, period=start, amount=amount)
-    left = budget_shares.take(Counter(limit.id, start, invocation.org_id), amount, session=session)
+    return Hold(budget=str(limit.id), unit=unit, period=start, amount=most.of(unit))
+
+
+def _take(hold: Hold, scope: str, invocation: AgentInvocation, *, session: Session) -> None:
+    left = budget_shares.take(_counter_of_hold(hold, invocation.org_id), hold.amount, session=session)
     if left is not None:
-        words = (unit.in_words(amount), unit.in_words(left), hold.model_dump_json())
-        raise BudgetExceeded(invocation.step_id, limit.scope, *words)
-    return hold
-
-
-def _limits(invocation: AgentInvocation, team: str | None, *, session: Session) -> list[_Limit]:
-    """Return the budgets that a call falls under."""
-    owners = {
-        "org": str(invocation.org_id),
-        "team": team,
-        "agent": invocation.agent_name,
-        "run": str(invocation.run_id),
-    }
-    (found,) = send(_LIMITS.of(org_id=invocation.org_id, **owners), session=session)
-    return [_Limit(*row) for row in found]
+        words = (hold.unit.in_words(hold.amount), hold.unit.in_words(left), hold.model_dump_json())
+        raise BudgetExceeded(invocation.step_id, scope, *words)
 
 
 def counter_of(budget: Budget, at: datetime, zone: ZoneInfo) -> Counter:
@@ -132,22 +159,48 @@ def settle(invocation: AgentInvocation, *, at_ceiling: bool = False, session: Se
     Args:
         at_ceiling: whether it counts with all that was set aside, because nobody knows what it took.
     """
-    reserved = invocation.token_cost_estimate
-    if not reserved:
+    if not invocation.token_cost_estimate:
         return
-    used = _used(invocation)
-    for hold in _holds_of(invocation.id, session=session):
-        amount = hold.amount if at_ceiling else used.of(hold.unit)
-        counter = _counter_of_hold(hold, invocation.org_id)
-        budget_shares.settle(counter, reserved=hold.amount, used=amount, session=session)
-    kind = "settle" if invocation.cost_usd else "release"
-    _add_entry(kind, invocation.cost_usd or reserved, invocation, session=session)
+    used = used_of(invocation.cost_usd, invocation.tokens)
+    settlement = Settlement(invocation, used, _holds_of(invocation.id, session=session), at_ceiling=at_ceiling)
+    settlement.conclude(send(*settlement.orders, session=session), session=session)
 
 
-def _used(invocation: AgentInvocation) -> Amounts:
+def used_of(cost_usd: Decimal, tokens: int) -> Amounts:
+    """Return what a call took of each unit."""
     # A call at a price of nothing is one too.
-    calls = 1 if invocation.cost_usd or invocation.tokens else 0
-    return Amounts(usd=invocation.cost_usd, tokens=invocation.tokens, calls=calls)
+    return Amounts(usd=cost_usd, tokens=tokens, calls=1 if cost_usd or tokens else 0)
+
+
+class Settlement:
+    """How the reservation of a call becomes what it took; `orders` are sent, and their answers concluded."""
+
+    def __init__(
+        self, invocation: AgentInvocation, used: Amounts, holds: Sequence[Hold], *, at_ceiling: bool = False
+    ) -> None:
+        self._took = {
+            _counter_of_hold(hold, invocation.org_id): (hold.amount, hold.amount if at_ceiling else used.of(hold.unit))
+            for hold in holds
+        }
+        # Of what could cost nothing, nothing was set aside.
+        reserved = invocation.token_cost_estimate
+        entry = _entry("settle" if used.usd else "release", used.usd or reserved, invocation)
+        self._entries = (entry,) if reserved else ()
+
+    @property
+    def orders(self) -> tuple[Order, ...]:
+        """What changes the budgets, if there are any."""
+        changes = {
+            counter: budget_shares.settling(reserved=held, used=took) for counter, (held, took) in self._took.items()
+        }
+        return (budget_shares.changing_each(changes),) if changes else ()
+
+    def conclude(self, answers: Sequence[Rows], *, session: Session) -> None:
+        """Change what could not be at once, and write the entry of what was set aside."""
+        changed = answers[0][0][0] if answers else 0
+        for counter, (held, took) in list(self._took.items())[changed:]:
+            budget_shares.settle(counter, reserved=held, used=took, session=session)
+        send_later(*self._entries, session=session)
 
 
 def correct(call: PastCall, amount: Decimal, price_list: str, *, session: Session) -> None:
@@ -189,15 +242,8 @@ def _counter_of_hold(hold: Hold, org_id: UUID) -> Counter:
     return Counter(UUID(hold.budget), hold.period, org_id)
 
 
-def _add_entry(
-    kind: str,
-    amount: Decimal,
-    invocation: AgentInvocation,
-    *,
-    holds: Sequence[Hold] = (),
-    session: Session,
-) -> None:
-    entry = _ADD_ENTRY.of(
+def _entry(kind: str, amount: Decimal, invocation: AgentInvocation, *, holds: Sequence[Hold] = ()) -> Order:
+    return _ADD_ENTRY.of(
         id=uuid4(),
         org_id=invocation.org_id,
         run_id=invocation.run_id,
@@ -208,4 +254,3 @@ def _add_entry(
         holds=Jsonb([hold.model_dump(mode="json") for hold in holds]) if holds else None,
         recorded_at=utc_now(),
     )
-    send(entry, session=session)

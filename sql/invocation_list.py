@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, literal, tuple_
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from maos.engines import EngineType
 from maos.statuses import InvocationStatus
-from sql.id_ranges import id_range
-from sql.tables import AgentInvocation, Organization
+from sql.id_ranges import ids_like
+from sql.pages import on_page, with_slugs
+from sql.tables import AgentInvocation
 
 
 @dataclass(frozen=True)
 class InvocationFilter:
     """Which invocations a listing shows, newest first; `before` is the last row of the page before."""
 
-    org_id: UUID | None = None
     run_id: UUID | None = None
     status: InvocationStatus | None = None
     engine_type: EngineType | None = None
@@ -31,35 +31,25 @@ class InvocationFilter:
 
 
 def page_of_invocations(which: InvocationFilter, *, session: Session) -> Sequence[tuple[AgentInvocation, str]]:
-    """Return invocations, without their outputs, with the slug of their organisation, newest first."""
+    """Return what the session may see, without outputs, with the slug of their organisation, newest first."""
     statement = (
-        select(AgentInvocation, Organization.slug)
-        .join(Organization, col(Organization.id) == AgentInvocation.org_id)
+        select(AgentInvocation)
         .where(*_conditions(which))
         .order_by(col(AgentInvocation.started_at).desc(), col(AgentInvocation.id).desc())
         .limit(which.limit)
         .options(defer(AgentInvocation.output))  # type: ignore[arg-type]  # SQLModel types columns as values
     )
-    return session.exec(statement).all()
+    return with_slugs(session.exec(statement).all(), session=session)
 
 
 def _conditions(which: InvocationFilter) -> list[ColumnElement[bool]]:
-    equal = ("org_id", "run_id", "status", "engine_type", "action")
+    equal = ("run_id", "status", "engine_type", "action")
     found = [
         col(getattr(AgentInvocation, name)) == value for name in equal if (value := getattr(which, name)) is not None
     ]
-    if which.since:
-        found.append(col(AgentInvocation.started_at) >= which.since)
-    if which.until:
-        found.append(col(AgentInvocation.started_at) < which.until)
-    if which.before:
-        key = tuple_(col(AgentInvocation.started_at), col(AgentInvocation.id))
-        found.append(key < tuple_(*map(literal, which.before)))
-    return found
+    return [*found, *on_page(which, AgentInvocation)]
 
 
 def invocation_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    if (ids := id_range(prefix)) is None:
-        return []
-    return session.exec(select(AgentInvocation.id).where(col(AgentInvocation.id).between(*ids)).limit(2)).all()
+    return ids_like(AgentInvocation.id, prefix, session=session)

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, bindparam, func, literal_column, or_, upda
 from sqlalchemy import select as columns
 from sqlmodel import Session, col, select
 
+from sql.pipelines import Order, Rows, Worded
 from sql.session import org_session_with
 from sql.tables import AgentInvocation, OrchestratorRun
-from sql.trips import Order, Rows, Worded
 
 _LOCKED_EPOCH = Worded(
     columns(col(OrchestratorRun.epoch))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal_column, or_, update
+from sqlalchemy import ColumnElement, String, cast, func, literal_column, or_, update
 from sqlmodel import Session, col, select
 
-from maos.approvals import Approval
+from maos.approvals import Approval, ApprovalKind
 from maos.statuses import ApprovalStatus, RunStatus
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import approval_of
@@ -51,14 +51,23 @@ def note_reminder(approval_id: UUID, *, sent: int, next_at: datetime | None, ses
 
 def asleep_over_expired(*, session: Session) -> Sequence[UUID]:
     """Return the runs that still wait at a form on which something has expired since."""
+    expired = col(AgentPendingAction.status) == ApprovalStatus.EXPIRED
+    return _asleep(expired, col(AgentPendingAction.decided_at) > OrchestratorRun.paused_at, session=session)
+
+
+def asleep_over_withdrawn(*, session: Session) -> Sequence[UUID]:
+    """Return the runs that still wait at a form which shows a question for more of a budget that was withdrawn."""
+    asked = col(AgentPendingAction.kind) == ApprovalKind.BUDGET
+    withdrawn = col(AgentPendingAction.status) == ApprovalStatus.CANCELLED
+    shown = col(OrchestratorRun.gate_shown).op("?")(cast(col(AgentPendingAction.id), String))
+    return _asleep(asked, withdrawn, shown, session=session)
+
+
+def _asleep(*over: ColumnElement[bool], session: Session) -> Sequence[UUID]:
     statement = (
         select(OrchestratorRun.id)
         .join(AgentPendingAction, col(AgentPendingAction.run_id) == OrchestratorRun.id)
-        .where(
-            OrchestratorRun.status == RunStatus.PAUSED,
-            AgentPendingAction.status == ApprovalStatus.EXPIRED,
-            col(AgentPendingAction.decided_at) > OrchestratorRun.paused_at,
-        )
+        .where(OrchestratorRun.status == RunStatus.PAUSED, *over)
         .distinct()
     )
     return session.exec(statement).all()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, literal, tuple_, update
+from sqlalchemy import ColumnElement, func, literal, update
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import Select
 
@@ -14,7 +14,8 @@ from maos.organizations import SUSPENSION, OrganizationStatus
 from maos.plan_versions import load_plan
 from maos.runs import GateKind, Run
 from maos.statuses import RunStatus
-from sql.id_ranges import id_range
+from sql.id_ranges import ids_like
+from sql.pages import on_page, with_slugs
 from sql.policy_tables import OrganizationPolicy
 from sql.tables import OrchestratorRun, Organization, utc_now
 
@@ -200,7 +201,6 @@ def end_run(
 class RunFilter:
     """Which runs a listing shows, newest first; `before` is the last row of the page before."""
 
-    org_id: UUID | None = None
     status: RunStatus | None = None
     entrypoint: str | None = None
     since: datetime | None = None
@@ -210,35 +210,22 @@ class RunFilter:
 
 
 def list_runs(which: RunFilter, *, session: Session) -> Sequence[tuple[OrchestratorRun, str]]:
-    """Return runs with the slug of their organisation, newest first."""
+    """Return runs that the session may see with the slug of their organisation, newest first."""
     statement = (
-        select(OrchestratorRun, Organization.slug)
-        .join(Organization, col(Organization.id) == OrchestratorRun.org_id)
+        select(OrchestratorRun)
         .order_by(col(OrchestratorRun.started_at).desc(), col(OrchestratorRun.id).desc())
         .limit(which.limit)
     )
-    if which.org_id:
-        statement = statement.where(OrchestratorRun.org_id == which.org_id)
     if which.status:
         statement = statement.where(OrchestratorRun.status == which.status)
     if which.entrypoint:
         statement = statement.where(OrchestratorRun.entrypoint == which.entrypoint)
-    if which.since:
-        statement = statement.where(col(OrchestratorRun.started_at) >= which.since)
-    if which.until:
-        statement = statement.where(col(OrchestratorRun.started_at) < which.until)
-    if which.before:
-        key = tuple_(col(OrchestratorRun.started_at), col(OrchestratorRun.id))
-        statement = statement.where(key < tuple_(*map(literal, which.before)))
-    return session.exec(statement).all()
+    return with_slugs(session.exec(statement.where(*on_page(which, OrchestratorRun))).all(), session=session)
 
 
 def run_ids_like(prefix: str, *, session: Session) -> Sequence[UUID]:
     """Return at most two ids that begin with the prefix: enough to say whether it is unique."""
-    # Between the first and the last id that begin so: the index on the ids knows where.
-    if (ids := id_range(prefix)) is None:
-        return []
-    return session.exec(select(OrchestratorRun.id).where(col(OrchestratorRun.id).between(*ids)).limit(2)).all()
+    return ids_like(OrchestratorRun.id, prefix, session=session)
 
 
 def run_row(run_id: UUID, *, session: Session) -> OrchestratorRun:

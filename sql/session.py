@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,8 @@ from sqlmodel import Session
 from maos.errors import StackError
 from maos.settings import DatabaseRole, load_settings
 from sql.database import sqlalchemy_address
-from sql.trips import Order, Rows, Worded, send
+from sql.pipelines import Order, Rows, Worded
+from sql.trips import TripSession, commit_together, forget, send
 
 # For this transaction only: a setting of the connection would leak through the pool.
 _ACT_FOR = Worded(text("SELECT set_config('app.org_id', :org_id, true), set_config('app.actor', :actor, true)"))
@@ -54,6 +55,11 @@ def system_session(*, actor: str | None = None) -> Iterator[Session]:
         yield session
 
 
+def session_for(org_id: UUID | None) -> AbstractContextManager[Session]:
+    """Open a transaction that sees one organisation's rows or, where none is named, those of all."""
+    return org_session(org_id) if org_id else system_session()
+
+
 @contextmanager
 def owner_session(org_id: UUID, *, actor: str) -> Iterator[Session]:
     """Open a transaction of an administrator that acts as the tables' owner, for one organisation."""
@@ -76,7 +82,7 @@ def only_one(lock: int, *, session: Session) -> bool:
 def _transaction(role: DatabaseRole) -> Iterator[Session]:
     engine = _engine(load_settings().database_address(role))
     try:
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with TripSession(engine, expire_on_commit=False) as session, session.begin():
             yield session
     except OperationalError as error:
         raise StackError("database", f"it does not answer: {str(error.orig).splitlines()[0]}") from error
@@ -87,7 +93,17 @@ def _engine(address: str) -> Engine:
     # Hidden: errors would repeat the values of the rows that they are about.
     # As many are kept as a run has steps at once: those above are opened anew for each transaction, which takes longer
     # than the transaction.
-    engine = create_engine(sqlalchemy_address(address), pool_size=12, max_overflow=13, hide_parameters=True)
+    engine = create_engine(
+        sqlalchemy_address(address),
+        pool_size=12,
+        max_overflow=13,
+        hide_parameters=True,
+        # Trips prepare what is worth it. What psycopg prepares it gives up with everything else after a failure.
+        connect_args={"prepare_threshold": None},
+    )
+    event.listen(engine, "commit", commit_together)
+    event.listen(engine, "rollback", forget)
+    event.listen(engine, "rollback_savepoint", forget)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", _check_alive)
     return engine

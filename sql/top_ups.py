@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, String, cast, func, literal_column
+from sqlalchemy import ColumnElement, func, literal_column
 from sqlmodel import Session, col, select
 
-from maos.approvals import Approval, ApprovalKind
-from maos.statuses import ApprovalStatus, RunStatus
+from maos.approvals import Approval
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import approval_of
-from sql.tables import OrchestratorRun
 
 # Not as parameters: the partial index holds for these values alone.
 _ASKED: ColumnElement[bool] = literal_column(
@@ -41,20 +39,3 @@ def lock_questions(budget_id: UUID | None, *, session: Session) -> list[Approval
     if budget_id:
         statement = statement.where(col(AgentPendingAction.payload)["budget"].astext == str(budget_id))
     return [approval_of(row) for row in session.exec(statement)]
-
-
-def asleep_over_withdrawn(*, session: Session) -> Sequence[UUID]:
-    """Return the runs that still wait at a form which shows a question that was withdrawn."""
-    shown = col(OrchestratorRun.gate_shown).op("?")(cast(col(AgentPendingAction.id), String))
-    statement = (
-        select(OrchestratorRun.id)
-        .join(AgentPendingAction, col(AgentPendingAction.run_id) == OrchestratorRun.id)
-        .where(
-            OrchestratorRun.status == RunStatus.PAUSED,
-            AgentPendingAction.kind == ApprovalKind.BUDGET,
-            AgentPendingAction.status == ApprovalStatus.CANCELLED,
-            shown,
-        )
-        .distinct()
-    )
-    return session.exec(statement).all()

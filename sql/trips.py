@@ -1,45 +1,64 @@
 """Statements that are worded once, and go to the database together: what every step writes takes few trips.
 
 SQLAlchemy looks each statement up by its parts and waits for each answer, which takes several times as long as the
-database takes to answer; for the few statements that every step sends, the driver is given the words at once.
+database takes to answer; for the few statements that every step sends, the driver is given the words at once. What
+nobody waits for an answer to goes with the next statement, or with the commit.
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeVar, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import ClauseElement
+from sqlalchemy import Connection, event
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import configure_mappers
+from sqlalchemy.orm import ORMExecuteState, SessionTransaction, configure_mappers
+from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, SQLModel
 
-_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]  # SQLAlchemy annotates no dialect
+from sql.pipelines import Driver, Order, Rows, Wire
+
+_CONNECTION, _WIRE = "connection", "wire"
 
 R = TypeVar("R", bound=SQLModel)
-# Any: columns of several types.
-Rows = list[tuple[Any, ...]]
 
 
-class Worded:
-    """A statement in the driver's words. Values of JSON columns are given as the driver's `Jsonb`."""
+class TripSession(Session):
+    """A session that keeps what is to be sent later; whatever else it does sees that as if it had been sent."""
 
-    def __init__(self, statement: ClauseElement) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
-        self.words = str(compiled)
-        self.query = self.words.encode()
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+    def connection(self, *args: Any, **kwargs: Any) -> Connection:
+        """Return the connection, as it is after all that is to be sent."""
+        connection = super().connection(*args, **kwargs)
+        _catch_up(self)
+        return connection
 
-    def of(self, **values: object) -> "Order":
-        """Return the statement with these values."""
-        return Order(self, self._constants | values)
+    def begin_nested(self) -> SessionTransaction:
+        """Begin what can be undone apart: what was to be sent before is no part of it."""
+        _catch_up(self)
+        # The savepoint is set when the connection is next asked for.
+        self.info.pop(_CONNECTION, None)
+        return super().begin_nested()
 
 
-class Order(NamedTuple):
-    """A statement with its values."""
+@event.listens_for(TripSession, "do_orm_execute")
+def _before_statement(state: ORMExecuteState) -> None:
+    _catch_up(state.session)
 
-    statement: Worded
-    values: Mapping[str, object]
+
+@event.listens_for(TripSession, "before_flush")
+def _before_flush(session: OrmSession, *_: object) -> None:
+    _catch_up(session)
+
+
+@event.listens_for(TripSession, "after_transaction_end")
+def _after_transaction(session: OrmSession, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.info.pop(_CONNECTION, None)
+
+
+def send_later(*orders: Order, session: Session) -> None:
+    """Have the database execute statements whose rows nobody needs before it does anything else, or commits."""
+    _wire(_connection(session)).later += orders
 
 
 def send(*orders: Order, session: Session) -> list[Rows]:
@@ -48,28 +67,63 @@ def send(*orders: Order, session: Session) -> list[Rows]:
     Each sees what the session and the ones before it did, and what others have committed until it begins.
     """
     session.flush()
-    connection = session.connection()
-    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # it is open
-    cursors = [driver.cursor() for _ in orders]
+    connection = _connection(session)
+    first = _taken(connection)
+    return _carry([*first, *orders], connection)[len(first) :]
+
+
+def commit_together(connection: Connection) -> None:
+    """Send what is to be sent with the commit that is about to be: then nothing is left for that to do."""
+    if orders := _taken(connection):
+        _carry(orders, connection, commit=True)
+
+
+def forget(connection: Connection, *_: object) -> None:
+    """Do not send what was to be sent: its transaction, or its part of one, is undone."""
+    _taken(connection)
+
+
+def _connection(session: OrmSession) -> Connection:
+    found: Connection | None = session.info.get(_CONNECTION)
+    if found is None:
+        found = session.info[_CONNECTION] = session.connection()
+    return found
+
+
+def _wire(connection: Connection) -> Wire:
+    found: Wire | None = connection.info.get(_WIRE)
+    if found is None:
+        # The driver is there: the connection is open.
+        found = connection.info[_WIRE] = Wire(cast(Driver, connection.connection.driver_connection))
+    return found
+
+
+def _catch_up(session: OrmSession) -> None:
+    connection: Connection | None = session.info.get(_CONNECTION)
+    if connection and (orders := _taken(connection)):
+        _carry(orders, connection)
+
+
+def _taken(connection: Connection) -> list[Order]:
+    wire = _wire(connection)
+    taken, wire.later = wire.later, []
+    return taken
+
+
+def _carry(orders: Sequence[Order], connection: Connection, *, commit: bool = False) -> list[Rows]:
     # Whoever listens to what the engine sends hears of these, too.
     tell = connection.engine.dispatch.before_cursor_execute
-    for cursor, order in zip(cursors, orders, strict=True):
-        tell(connection, cursor, order.statement.words, order.values, None, False)
+    for statement, values in orders:
+        tell(connection, None, statement.words, values, None, False)
     try:
-        if len(orders) == 1:
-            cursors[0].execute(orders[0].statement.query, orders[0].values)
-        else:
-            with driver.pipeline():
-                for cursor, order in zip(cursors, orders, strict=True):
-                    cursor.execute(order.statement.query, order.values)
+        return _wire(connection).carry(orders, commit=commit)
     except psycopg.Error as error:
         raise _as_sqlalchemy_would(error) from error
-    return [cursor.fetchall() if cursor.pgresult and cursor.pgresult.nfields else [] for cursor in cursors]
 
 
 def _as_sqlalchemy_would(error: psycopg.Error) -> BaseException:
     # Without the statement's values: they are what the rows hold.
-    return DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=_DIALECT)
+    return DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
 
 
 def unattached(kind: type[R], values: Mapping[str, object]) -> R:

@@ -8,7 +8,7 @@ from prefect import get_run_logger
 from blocks.claude_agent import AgentReply, ask_agent, request_bytes
 from maos.actions import JsonObject
 from maos.agent_journal import Message, ToolCall, Turn
-from maos.agent_limits import check_money, reply_tokens
+from maos.agent_limits import check_money, check_time, reply_tokens
 from maos.agent_prompt import system_of, tools_of
 from maos.engines import EngineType
 from maos.errors import EngineFailure
@@ -65,7 +65,11 @@ def _speak(desk: Desk, saying: _Saying) -> bool:
     system = system_of(frame.member, desk.payload.book.prose)
     tools: list[JsonObject] = [tool.model_dump(mode="json") for tool in tools_of(frame.member, desk.actions)]
     messages: list[JsonObject] = [each.model_dump(mode="json") for each in (*frame.messages, saying.message)]
-    engine = writer_engine().within(min(desk.payload.timeout_seconds, max(1.0, desk.seconds_left)))
+    # What was called just now may have taken all the time there was.
+    worked = desk.used.seconds + monotonic() - saying.begun
+    check_time(limits, worked)
+    left = max(1.0, limits.wall_seconds - worked)
+    engine = writer_engine().within(min(desk.payload.timeout_seconds, left))
     with engine_slot(desk.run, EngineType.DEEP_AGENT):
         tariff = tariff_of(desk.run.org_id)
         sent = request_bytes(system, tools, messages)

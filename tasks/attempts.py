@@ -1,5 +1,7 @@
 """An attempt of a step: reserved and written before the engine is called, settled and audited after it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from types import TracebackType
@@ -11,6 +13,7 @@ from sqlmodel import Session
 
 from maos.actions import ArtifactRef, JsonObject, StepOutcome
 from maos.approvals import Approval
+from maos.budgets import Hold
 from maos.errors import EffectInDoubt, EngineFailure, LeaseLost
 from maos.failures import FailureKind
 from maos.plans import PlanStep
@@ -21,6 +24,7 @@ from maos.waits import retry_at
 from sql import attempts, audit, budgets, invocations
 from sql.attempts import Begin, End
 from sql.tables import AgentInvocation, utc_now
+from sql.trips import send
 from tasks import effects
 from tasks.audit import audit_attempt
 from tasks.consumption import consume_approval
@@ -32,7 +36,7 @@ from tasks.outages import outlasting
 from tasks.payloads import Payload
 from tasks.revisions import append_calls, append_steps
 from tasks.secrecy import for_clients, safe_outcome
-from tasks.settlements import note_cost
+from tasks.settlements import EndedBefore, Ending
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Attempt:
         # Known beforehand: a begin whose commit was not answered finds its own row when it is repeated.
         self._invocation_id = uuid4()
         self._begun: AgentInvocation | None = None
+        self._holds: list[Hold] = []
         self._receipt: Receipt | None = None
         self._done = False
         self.confirmed_by: str | None = None
@@ -91,16 +96,21 @@ class Attempt:
     def _begin(self) -> None:
         run, step = self._payload.run, self._payload.step
         asking = attempts.asking_for_standing(run.id, step.id, org_id=run.org_id)
-        with run_session_asking(run, *asking) as (session, answers):
+        call = {"org_id": run.org_id, "run_id": run.id, "agent_name": self._agent}
+        limits = [budgets.asking_for_limits(call, run.team)] if self._ceiling_usd else []
+        with run_session_asking(run, *asking, *limits) as (session, answers):
             if self._has_begun(session):
                 return
-            standing = attempts.standing_of(answers)
+            standing = attempts.standing_of(answers[: len(asking)])
             check_may_begin(step.id, active=standing.active)
             approval = consume_approval(self._payload, standing, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
             self._begun = attempts.begin(self._as_it_begins(standing.attempts + 1, approval), session=session)
-            budgets.reserve(self._begun, team=run.team, ceiling_tokens=self._ceiling_tokens, session=session)
+            for each in answers[len(asking) :]:
+                self._holds = budgets.reserve_within(
+                    each, self._begun, ceiling_tokens=self._ceiling_tokens, session=session
+                )
 
     def _has_begun(self, session: Session) -> bool:
         """Say whether an earlier try, whose commit was not answered, has written the attempt."""
@@ -176,10 +186,7 @@ class Attempt:
     def _write_progress(self, progress: Progress) -> None:
         end = End(InvocationStatus.PENDING, output_summary=for_clients(progress.summary))
         end.artifacts = _plain(progress.artifacts)
-        with run_session(self._payload.run) as session:
-            row = self._end(end, session=session)
-            if row is None:
-                return
+        with suppress(EndedBefore), self._ending(end) as (session, row):
             if progress.calls:
                 append_calls(self._payload, progress.calls, actor=self._agent, session=session)
             audit_attempt(row, "step.went_on", risk=self._payload.risk, session=session)
@@ -189,10 +196,7 @@ class Attempt:
         payload = self._payload
         end = End(InvocationStatus.COMPLETED, output=outcome.output, output_summary=for_clients(outcome.summary))
         end.artifacts = _plain(outcome.artifacts)
-        with run_session(payload.run) as session:
-            row = self._end(end, session=session)
-            if row is None:
-                return
+        with suppress(EndedBefore), self._ending(end) as (session, row):
             if outcome.proposed_steps:
                 append_steps(payload, outcome.proposed_steps, session=session)
             effects.note_done(payload, confirmed_by=self.confirmed_by, session=session)
@@ -221,26 +225,24 @@ class Attempt:
             end.error_kind = None if in_doubt else kind_of(error).value
             end.error_summary = for_clients(error_for_clients(error))
             end.retry_at = None if in_doubt else retry_at(error, utc_now())
-            row = self._end(end, error=error, session=session)
+            ending = Ending(self._row, end, self._holds, receipt=self._receipt, error=error, tariff=self._tariff)
+            row = ending.conclude(send(*ending.orders, session=session), session=session)
             event = "step.in_doubt" if in_doubt else "step.failed"
-            if row:
-                audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
+            audit_attempt(row, event, risk=self._payload.risk, error=kind_of(error), session=session)
             for withdrawal in ended:
                 audit.append_audit(withdrawal, org_id=self._payload.run.org_id, session=session)
         return in_doubt
 
-    def _end(self, end: End, *, error: BaseException | None = None, session: Session) -> AgentInvocation | None:
-        """Write the end; None when an earlier try at it, whose answer was lost, has done so."""
-        detail = note_cost(end, self._row, self._receipt, error, tariff=self._tariff, session=session)
-        row = attempts.end(self._invocation_id, end, session=session)
-        if row is None:
-            return None
-        # Before anything is audited: whoever locks both must do so in one order.
-        counted = self._receipt is not None and self._receipt.final
-        budgets.settle(row, at_ceiling=bool(row.cost_usd) and not counted, session=session)
-        if detail:
-            invocations.add_vendor_detail(detail, session=session)
-        return row
+    @contextmanager
+    def _ending(self, end: End) -> Iterator[tuple[Session, AgentInvocation]]:
+        """Open the transaction that ends the attempt.
+
+        Raises:
+            EndedBefore: when an earlier try at it, whose answer was lost, has done so.
+        """
+        ending = Ending(self._row, end, self._holds, receipt=self._receipt, tariff=self._tariff)
+        with run_session_asking(self._payload.run, *ending.orders) as (session, answers):
+            yield session, ending.conclude(answers, session=session)
 
 
 def _check_output(payload: Payload, outcome: StepOutcome) -> None:

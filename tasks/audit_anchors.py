@@ -10,7 +10,7 @@ from maos.settings import load_settings
 from sql import audit, audit_rows
 from sql.session import only_one, system_session
 from sql.tables import utc_now
-from tasks.audit_export import write_whole
+from tasks.files import write_whole
 
 # Any constant will do: it keeps two processes from writing an anchor of the same number.
 ANCHORING = 0x616E6368

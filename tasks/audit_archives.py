@@ -10,7 +10,7 @@ import duckdb
 from maos.audit import COLUMNS, ChainBroken, ChainReader, Document, flat_json, trimmed
 from maos.settings import load_settings
 from sql.retention_tables import AuditArchive
-from tasks.files import checksum_of
+from tasks.files import checksum_of, sync_folder
 
 FOLDER = "audit-archives"
 _TYPES = {
@@ -53,17 +53,9 @@ def write_archive(archive: AuditArchive, org: str, rows: Iterable[tuple[Document
         (Path(folder) / "sum").write_text(f"{sha256}  {file.name}\n")
         (Path(folder) / "sum").replace(file.with_name(f"{file.name}.sha256"))
         part.replace(file)
-    _keep_names(file.parent)
+    # Its rows are removed next.
+    sync_folder(file.parent)
     return file, sha256
-
-
-def _keep_names(folder: Path) -> None:
-    """Have the names of a folder's files outlast a loss of power: their rows are removed next."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _to_parquet(lines: Path, part: Path) -> None:

@@ -1,17 +1,15 @@
 """Writing an organisation's audit chain, or a stretch of it, into a file."""
 
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import UUID
 
 from maos.audit_export import export_lines, header_of
 from maos.errors import BadInput
 from sql import audit, audit_rows
 from sql.session import system_session
+from tasks.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -46,15 +44,3 @@ def export_audit(stretch: Stretch, file: Path) -> tuple[int, int]:
         rows = audit.documents(stretch.org_id, first=first, last=last, session=session)
         write_whole(file, export_lines(header, rows))
     return first, last
-
-
-def write_whole(file: Path, lines: Iterable[bytes]) -> None:
-    """Write a file that is there whole or not at all."""
-    with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as part:
-        try:
-            part.writelines(lines)
-            part.flush()
-            os.fsync(part.fileno())
-            Path(part.name).replace(file)
-        finally:
-            Path(part.name).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from maos.errors import BadInput, StackError
 from maos.settings import Settings, load_settings
+from tasks.files import sync_folder
 from tasks.secrecy import keep_secret
 
 _PRIVATE_FOLDER = 0o700
@@ -103,12 +104,4 @@ def _make_key(file: Path) -> None:
         return
     finally:
         Path(name).unlink()
-    _sync_folder(file.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    sync_folder(file.parent)

@@ -1,7 +1,8 @@
-"""Files of a run: written whole or not at all, named by their place in the run's folder, known by their checksum."""
+"""Files: written whole or not at all; those of a run have a place in its folder, and are known by their checksum."""
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -16,16 +17,30 @@ def write_file(folder: Path, name: str, content: bytes, media_type: str) -> Arti
     content = without_known_secrets(content, media_type)
     target = folder / name
     target.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-        part = Path(file.name)
+    write_whole(target, [content])
+    return ArtifactRef(name=name, media_type=media_type, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+
+
+def write_whole(file: Path, chunks: Iterable[bytes]) -> None:
+    """Write a file that is there whole or not at all."""
+    with NamedTemporaryFile(dir=file.parent, prefix=f".{file.name}.", delete=False) as written:
+        part = Path(written.name)
         try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(target)
+            written.writelines(chunks)
+            written.flush()
+            os.fsync(written.fileno())
+            part.replace(file)
         finally:
             part.unlink(missing_ok=True)
-    return ArtifactRef(name=name, media_type=media_type, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files outlast a loss of power."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def read_file(folder: Path, file: ArtifactRef) -> bytes:

@@ -13,8 +13,8 @@ from sqlmodel import Session
 from maos.errors import LeaseLost, StackError
 from maos.runs import Run
 from sql import leases
+from sql.pipelines import Order, Rows
 from sql.session import org_session
-from sql.trips import Order, Rows
 from tasks.outages import outlasting
 
 # Long enough to survive a pause of the machine, short enough that a dead process's run goes on within a minute.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from maos.approvals import Approval
 from maos.notices import NoticeKind, reminder_at, reminders_due
-from sql import approvals, overdue, top_ups
+from sql import approvals, overdue
 from sql.notices import organizations_with_notices
 from sql.session import only_one, org_session, system_session
 from tasks.expiry import expire_all
@@ -106,7 +106,7 @@ def _wake_sleepers(over_escalations: set[UUID]) -> list[str]:
     with system_session() as session:
         if not only_one(_WAKING, session=session):
             return []
-        settled = [*overdue.asleep_over_expired(session=session), *top_ups.asleep_over_withdrawn(session=session)]
+        settled = [*overdue.asleep_over_expired(session=session), *overdue.asleep_over_withdrawn(session=session)]
         run_ids = {*over_escalations, *settled}
         if not run_ids:
             return []

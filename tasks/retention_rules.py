@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
-from maos.audit import AuditEvent
+from maos.audit import act_of
 from maos.errors import BadInput
 from maos.roles import Permission
 from sql import audit, retention
@@ -72,5 +72,4 @@ def _reason(text: str) -> str:
 
 
 def _tell(event: str, person: str, summary: str, *, org_id: UUID, session: Session) -> None:
-    said = AuditEvent(event=event, actor=person, run_id=None, was_automatic=False, summary=summary)
-    audit.append_audit(said, org_id=org_id, session=session)
+    audit.append_audit(act_of(person, event, summary), org_id=org_id, session=session)

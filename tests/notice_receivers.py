@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
+import pytest
+from apprise.plugins.slack import NotifySlack
+from prefect.blocks.notifications import SlackWebhook
 from pydantic import SecretStr
 
 from blocks.mail_server import MailServer
@@ -42,6 +45,17 @@ class SlackReceiver:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def receiving_slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackReceiver]:
+    """Have every notice for the Slack block `approvals` sent to a receiver of this process."""
+    address = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    SlackWebhook(url=SecretStr(address)).save("approvals", overwrite=True)
+    with SlackReceiver() as receiver:
+        # The vendor's own address cannot be reached by a test.
+        monkeypatch.setattr(NotifySlack, "webhook_url", receiver.url)
+        yield receiver
 
 
 @contextmanager

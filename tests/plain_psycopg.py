@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
+from sqlmodel import Session
 
 _WRITES = ("INSERT", "UPDATE", "DELETE")
 
@@ -39,9 +40,9 @@ class Recording:
         self._open = []
 
     @property
-    def last(self) -> Sent:
-        """The last statement, of a transaction that goes on."""
-        return self._open[-1]
+    def under_way(self) -> list[Sent]:
+        """The statements of a transaction that goes on."""
+        return self._open
 
     @property
     def writing(self) -> int:
@@ -58,16 +59,16 @@ def recorded() -> Iterator[Recording]:
     def send(_connection: Connection, _cursor: Any, statement: str, values: Any, _context: Any, _many: bool) -> None:
         recording.send(statement, values)
 
-    def commit(_connection: Connection) -> None:
+    def commit(_session: Session) -> None:
         recording.commit()
 
     event.listen(Engine, "before_cursor_execute", send)
-    event.listen(Engine, "commit", commit)
+    event.listen(Session, "after_commit", commit)
     try:
         yield recording
     finally:
         event.remove(Engine, "before_cursor_execute", send)
-        event.remove(Engine, "commit", commit)
+        event.remove(Session, "after_commit", commit)
 
 
 Prepared = list[list[Sent]]

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from maos.billing_months import BillingMonth
-from tasks.audit_export import write_whole
 from tasks.billing import check_billing, close_month, statement_of
 from tasks.billing_export import ExportFormat, entries_bytes, entries_table, write_parquet
+from tasks.files import write_whole
 from tests.rows import add_run
 
 T = TypeVar("T")

@@ -14,79 +14,103 @@ from decimal import Decimal
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from sqlalchemy import Engine, event, text
-from sqlmodel import Session
 
 from deployments.embedded.postgres import Cluster
 from maos.errors import BudgetExceeded
-from sql import budgets, database
+from maos.statuses import InvocationStatus
+from sql import attempts, budgets, database
 from sql import session as maos_session
+from sql.attempts import Begin, End
 from sql.demo import ensure_demo_organization
 from sql.organizations import find_organization
-from sql.session import org_session, system_session
-from sql.tables import AgentInvocation, UsageEntry
+from sql.session import org_session, org_session_with, system_session
+from sql.tables import UsageEntry, utc_now
 from tests.budgets import add_budget, standing
-from tests.rows import add_run, invocation
+from tests.rows import add_run
 
 _PROCESSES, _THREADS = 4, 8
 _SECONDS, _START_SECONDS = 10.0, 120.0
 # What a statement takes to another machine and back.
-_DISTANCES_MS = (0.0, 1.0)
+_DISTANCES_MS = (0.0, 0.5, 1.0)
 _CEILING, _COST = Decimal("0.05"), Decimal("0.02")
+_END = End(InvocationStatus.COMPLETED, output={}, cost_usd=_COST)
 
 
 class _Shares:
-    """The way of maos."""
+    """The way of maos, on as many trips as its attempts take."""
 
-    def reserve(self, row: AgentInvocation, session: Session) -> None:
-        budgets.reserve(row, session=session)
-
-    def settle(self, row: AgentInvocation, session: Session) -> None:
-        budgets.settle(row, session=session)
+    def call(self, begin: Begin) -> bool:
+        """Make a call; return whether it fitted into the budget."""
+        asking = budgets.asking_for_limits(vars(begin), None)
+        try:
+            with org_session_with(asking, org_id=begin.org_id) as (session, (limits,)):
+                begun = attempts.begin(begin, session=session)
+                holds = budgets.reserve_within(limits, begun, session=session)
+        except BudgetExceeded:
+            return False
+        settlement = budgets.Settlement(begun, budgets.used_of(_COST, 0), holds)
+        orders = (attempts.ending(begun.id, _END), *settlement.orders)
+        with org_session_with(*orders, org_id=begin.org_id) as (session, (ended, *settled)):
+            assert attempts.ended(ended, _END)
+            settlement.conclude(settled, session=session)
+        return True
 
 
 class _OneRow:
     """The naive way."""
 
-    def reserve(self, row: AgentInvocation, session: Session) -> None:
-        left = session.scalar(text("SELECT limit_usd - reserved_usd - spent_usd FROM naive_budget FOR UPDATE"))
-        if left < _CEILING:
-            raise BudgetExceeded(row.step_id, "org", f"{_CEILING}", f"{left}", "")
-        session.execute(text("UPDATE naive_budget SET reserved_usd = reserved_usd + :amount"), {"amount": _CEILING})
-        session.add(_entry(row, "reserve", _CEILING))
-
-    def settle(self, row: AgentInvocation, session: Session) -> None:
-        settled = text("UPDATE naive_budget SET reserved_usd = reserved_usd - :reserved, spent_usd = spent_usd + :cost")
-        session.execute(settled, {"reserved": _CEILING, "cost": _COST})
-        session.add(_entry(row, "settle", _COST))
+    def call(self, begin: Begin) -> bool:
+        """Make a call; return whether it fitted into the budget."""
+        with org_session(begin.org_id) as session:
+            attempts.begin(begin, session=session)
+            left = session.scalar(text("SELECT limit_usd - reserved_usd - spent_usd FROM naive_budget FOR UPDATE"))
+            if left < _CEILING:
+                return False
+            session.execute(text("UPDATE naive_budget SET reserved_usd = reserved_usd + :amount"), {"amount": _CEILING})
+            session.add(_entry(begin, "reserve", _CEILING))
+        with org_session(begin.org_id) as session:
+            assert attempts.end(begin.id, _END, session=session)
+            settled = text(
+                "UPDATE naive_budget SET reserved_usd = reserved_usd - :reserved, spent_usd = spent_usd + :cost"
+            )
+            session.execute(settled, {"reserved": _CEILING, "cost": _COST})
+            session.add(_entry(begin, "settle", _COST))
+        return True
 
 
 _Way = _Shares | _OneRow
 
 
-def _entry(row: AgentInvocation, kind: str, amount: Decimal) -> UsageEntry:
-    return UsageEntry(org_id=row.org_id, run_id=row.run_id, invocation_id=row.id, kind=kind, amount_usd=amount)
+def _entry(begin: Begin, kind: str, amount: Decimal) -> UsageEntry:
+    return UsageEntry(org_id=begin.org_id, run_id=begin.run_id, invocation_id=begin.id, kind=kind, amount_usd=amount)
 
 
-def _call(way: _Way, org_id: UUID, run_id: UUID, number: int) -> bool:
-    row = invocation(org_id, run_id, f"{_CEILING}", f"s{number}")
-    try:
-        with org_session(org_id) as session:
-            session.add(row)
-            session.flush()
-            way.reserve(row, session)
-    except BudgetExceeded:
-        return False
-    with org_session(org_id) as session:
-        row.status, row.output, row.cost_usd = "completed", {}, _COST
-        session.add(row)
-        session.flush()
-        way.settle(row, session)
-    return True
+def _begin(org_id: UUID, run_id: UUID, step: str) -> Begin:
+    return Begin(
+        id=uuid4(),
+        org_id=org_id,
+        run_id=run_id,
+        step_id=step,
+        attempt=1,
+        run_attempt=1,
+        agent_name="clerk",
+        engine_type="claude_cli",
+        action="act",
+        approval_id=None,
+        digest="0" * 64,
+        rules_version=f"{'a' * 64}/1",
+        policy_version=None,
+        task_run_id=None,
+        rehearsal=False,
+        input_summary="Reads nothing.",
+        token_cost_estimate=_CEILING,
+        started_at=utc_now(),
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ def _write(work: _Work, start: Barrier, made: "Queue[int]") -> None:
 
     def calls_of(run_id: UUID) -> int:
         number = 0
-        while time.monotonic() < began + _SECONDS and _call(work.way, work.org_id, run_id, number):
+        while time.monotonic() < began + _SECONDS and work.way.call(_begin(work.org_id, run_id, f"s{number}")):
             number += 1
         return number
 
@@ -175,7 +199,7 @@ def test_a_budget_in_shares_is_used_to_the_last_call_and_no_further(org: UUID) -
     made = _calls_made(way, org)
     # A writer ends when its call does not fit beside those under way: the rest is for one alone.
     run_id, alone = add_run(org), 0
-    while _call(way, org, run_id, alone):
+    while way.call(_begin(org, run_id, f"s{alone}")):
         alone += 1
     now = standing(budget)
 

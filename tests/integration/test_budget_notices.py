@@ -11,9 +11,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from apprise.plugins.slack import NotifySlack
-from prefect.blocks.notifications import SlackWebhook
-from pydantic import SecretStr
 
 from maos.budgets import BudgetPeriod, BudgetScope
 from maos.notices import Channel, NoticeKind, Route
@@ -31,7 +28,7 @@ from tasks.reconciliation import reconcile
 from tests.budgets import add_budget, begin, end
 from tests.gates import OWNER, REVIEWER, rows
 from tests.mail_receiver import MailReceiver
-from tests.notice_receivers import SlackReceiver, receiving_mail, receiving_webhooks, told
+from tests.notice_receivers import receiving_mail, receiving_slack, receiving_webhooks, told
 from tests.rows import add_approval, add_run
 from tests.webhook_receiver import WebhookReceiver
 
@@ -229,15 +226,11 @@ def test_a_threshold_is_told_in_slack(
     prefect_api: str,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    address = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
-    SlackWebhook(url=SecretStr(address)).save("approvals", overwrite=True)
     add_route(Route(role=Role.OWNER, channel=Channel.SLACK, target="approvals"), person=None, org_id=org_id)
     add_budget(org_id, "1", scope=BudgetScope.AGENT, owner="clerk", thresholds=(100,))
     _spend(org_id, "1")
     note_thresholds()
-    with SlackReceiver() as slack:
-        # The vendor's own address cannot be reached by a test.
-        monkeypatch.setattr(NotifySlack, "webhook_url", slack.url)
+    with receiving_slack(monkeypatch) as slack:
         deliver(org_id, seconds=20)
 
     (said,) = slack.said

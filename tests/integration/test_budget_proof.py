@@ -25,9 +25,9 @@ _FULL = bool(os.environ.get("MAOS_PROVE_BUDGETS"))
 _CALLERS, _LIVES = (100, 1000) if _FULL else (12, 40)
 _SEED = 20261128
 ROOT = Path(__file__).parent.parent.parent
-# Small enough that some calls are refused all the time, and raised as it is used up.
+# Small enough that some calls are refused all the time, and raised only when it is used up.
 _MORE = Decimal("0.03") * _CALLERS
-_LITTLE = _MORE / 2
+_LITTLE = _MORE / 40
 _STANDING = text("SELECT limit_amount, reserved + spent, remaining FROM budget_standings")
 
 

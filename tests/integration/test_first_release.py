@@ -194,7 +194,7 @@ def test_a_database_of_the_first_release_is_brought_up_and_loses_nothing(
     monkeypatch.setenv("MAOS_DATABASE_URL", old_address)
     with system_session() as session:
         assert verify_chain(_ORG, session=session) == (2, None)
-        assert [(row.id, slug) for row, slug in list_runs(RunFilter(org_id=_ORG), session=session)] == [(_RUN, "demo")]
+        assert [(row.id, slug) for row, slug in list_runs(RunFilter(), session=session)] == [(_RUN, "demo")]
     assert statement_of(_ORG, BillingMonth(_AT.date().replace(day=1))).total_usd == Decimal("0.5")
     maos_session._engine.cache_clear()
 

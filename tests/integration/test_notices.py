@@ -10,9 +10,6 @@ from uuid import UUID
 import httpx
 import psycopg
 import pytest
-from apprise.plugins.slack import NotifySlack
-from prefect.blocks.notifications import SlackWebhook
-from pydantic import SecretStr
 
 from blocks.mail_server import MailServer
 from maos.approval_policy import ApprovalPolicy, ExpiryOutcome, Group, Stage
@@ -31,7 +28,7 @@ from tasks.notices import tell
 from tasks.overdue import keep_queue
 from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_for
 from tests.mail_receiver import MailReceiver
-from tests.notice_receivers import SECRET, SlackReceiver, receiving_mail, receiving_webhooks, told
+from tests.notice_receivers import SECRET, receiving_mail, receiving_slack, receiving_webhooks, told
 from tests.plans import Bench, step
 from tests.rows import add_approval, add_run
 from tests.webhook_receiver import WebhookReceiver
@@ -243,15 +240,10 @@ def test_a_role_can_be_told_in_slack(
     prefect_api: str,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    address = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
-    SlackWebhook(url=SecretStr(address)).save("approvals", overwrite=True)
     for role in ("reviewer", "owner"):
         add_route(Route(role=role, channel=Channel.SLACK, target="approvals"), person=None, org_id=org_id)
     _ask(org_id, title="Publish <!channel> to all.")
-    with SlackReceiver() as slack:
-        # The vendor's own address cannot be reached by a test.
-        monkeypatch.setattr(NotifySlack, "webhook_url", slack.url)
-
+    with receiving_slack(monkeypatch) as slack:
         deliver(org_id, seconds=20)
 
     (said,) = slack.said

@@ -56,7 +56,7 @@ from sql.policies import NewPolicy
 from sql.retention_tables import AuditArchive
 from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
-from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail
+from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, OrchestratorRun
 from sql.usage import UsageFilter
 from tasks.billing import statement_of
 from tasks.exports import manifest_now
@@ -174,6 +174,11 @@ class Known:
         """Return a call of the other one's run, for which money is to be set aside."""
         return invocation(self.org_id, self.run.id, "0.1", step="new")
 
+    @property
+    def limits(self) -> list[tuple[object, ...]]:
+        """The other one's budget, as it is asked for before a call."""
+        return [(self.tenant.budget, "org", "usd", "total", "UTC")]
+
     def override(self) -> PriceOverride:
         """Return prices that are to be agreed with the other one."""
         return PriceOverride(
@@ -254,6 +259,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "budgets.correct": lambda f, k, s: f(k.call, Decimal(1), "x", session=s),
     "budgets.cost_of_run": lambda f, k, s: f(k.run.id, session=s),
     "budgets.reserve": lambda f, k, s: f(k.reservation(), session=s),
+    "budgets.reserve_within": lambda f, k, s: f(k.limits, k.reservation(), session=s),
     "budgets.settle": lambda f, k, s: f(k.reservation(), session=s),
     "client_logins.drop_login": lambda f, k, s: f(k.org_id, session=s),
     "client_logins.find_login": lambda f, k, s: f(k.org_id, session=s),
@@ -365,11 +371,13 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "organizations.slug_of": lambda f, k, s: f(k.org_id, session=s),
     "organizations.suspend": lambda f, k, s: f(k.org_id, "x@y.example", "x", session=s),
     "overdue.asleep_over_expired": lambda f, k, s: [run_id for run_id in f(session=s) if run_id == k.run.id],
+    "overdue.asleep_over_withdrawn": lambda f, _, s: f(session=s),
     "overdue.lock_orphans": lambda f, k, s: f(k.run.id, session=s),
     "overdue.lock_unreminded": lambda f, k, s: [each for each, _ in f(limit=10, session=s) if each.id == k.waiting.id],
     "overdue.note_reminder": lambda f, k, s: f(k.waiting.id, sent=1, next_at=None, session=s),
     "overdue.organizations_with_due": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     "overdue.runs_with_orphans": lambda f, k, s: [run_id for run_id, _ in f(session=s) if run_id == k.run.id],
+    "pages.with_slugs": lambda f, k, s: f([OrchestratorRun(org_id=k.org_id)], session=s),
     "past_actions.members_of": lambda f, k, s: f(k.org_id, session=s),
     "past_actions.requests_since": lambda f, k, s: f(k.org_id, LONG_AGO, session=s),
     "past_actions.runs_of_ids": lambda f, k, s: f([k.run.id], session=s),
@@ -404,7 +412,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "runs.end_run": lambda f, k, s: f(k.run.id, RunStatus.FAILED, result=None, error_summary="x", session=s),
     "runs.find_run": lambda f, k, s: f(k.run.id, session=s),
     "runs.initiators_before": lambda f, k, s: f(k.run.id, session=s),
-    "runs.list_runs": lambda f, k, s: f(RunFilter(org_id=k.org_id), session=s),
+    "runs.list_runs": lambda f, k, s: [row for row, _ in f(RunFilter(), session=s) if row.org_id == k.org_id],
     "runs.next_gate_round": lambda f, k, s: f(k.run.id, "x", session=s),
     "runs.open_runs": lambda f, k, s: [run for run in f(session=s) if run.org_id == k.tenant.id],
     "runs.pause": lambda f, k, s: f(k.run.id, GateKind.HOLD, shown=None, session=s),
@@ -424,8 +432,9 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "audit.base_of": lambda f, k, s: f(k.org_id, session=s)[0],
     "audit_months.documents_of_month": lambda f, k, s: list(f(date.today().replace(day=1), k.org_id, session=s)),
     "audit_rows.hash_before": lambda f, k, s: f(k.org_id, 2, session=s),
+    "id_ranges.ids_like": lambda f, k, s: f(OrchestratorRun.id, str(k.run.id), session=s),
     "invocation_list.invocation_ids_like": lambda f, k, s: f(str(k.tenant.invocation), session=s),
-    "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(org_id=k.org_id), session=s),
+    "invocation_list.page_of_invocations": lambda f, k, s: f(InvocationFilter(run_id=k.run.id), session=s),
     "privacy.audit_rows_that_mention": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
     "privacy.ended_run_ids": lambda f, k, s: f([k.run.id], k.org_id, session=s),
     "privacy.erase_mentions": lambda f, k, s: f(k.org_id, [k.tenant.owner], session=s),
@@ -462,7 +471,6 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "billing.organizations_billed": lambda f, k, s: [each for each in f(session=s) if each.org_id == k.tenant.id],
     "billing_check.unreconciled": lambda f, k, s: f(org_id=k.org_id, session=s),
     "billing_check.untrue_statements": lambda f, k, s: f(org_id=k.org_id, session=s),
-    "top_ups.asleep_over_withdrawn": lambda f, _, s: f(session=s),
     "top_ups.lock_questions": lambda f, _, s: f(None, session=s),
     "top_ups.organizations_that_ask": lambda f, k, s: [org_id for org_id in f(session=s) if org_id == k.tenant.id],
     # Beside what is the caller's own.
@@ -545,6 +553,7 @@ _ATTACHING = (
     "billing.add_statement",
     "budget_shares.lock",
     "budgets.reserve",
+    "budgets.reserve_within",
     "effects.add_effect",
     "exemptions.add_exemption",
     "invocations.uncalled",

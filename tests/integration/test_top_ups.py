@@ -25,7 +25,7 @@ from tasks.reconciliation import reconcile
 from tests.budgets import add_budget, standing
 from tests.gates import OWNER, REVIEWER, answer_form, only_run_id, pending, rows, wait_for, wait_for_form
 from tests.gemini_server import GeminiServer
-from tests.plans import AT_ONCE, Bench, step
+from tests.plans import AT_ONCE, Bench, Beside, step
 
 _PATIENCE_SECONDS = 180
 KEY = "gateway.canary+9b1c"
@@ -61,6 +61,15 @@ def _image(name: str, *after: str, **fields: object) -> PlanStep:
             **fields,
         }
     )
+
+
+def _short_run(bench: Bench, server: GeminiServer) -> Beside:
+    """Begin a run whose image does not fit into its cap; return when it asks for more."""
+    bench.plan(_image("one"))
+    server.will_draw()
+    beside = bench.run_beside(cost_cap_usd="0.01")
+    wait_for_form()
+    return beside
 
 
 def _asked() -> str:
@@ -219,10 +228,7 @@ def test_a_run_goes_on_at_once_when_its_budget_is_raised_by_command(
 def test_a_run_that_the_command_could_not_wake_is_woken_by_housekeeping(
     bench: Bench, server: GeminiServer, org_id: UUID
 ) -> None:
-    bench.plan(_image("one"))
-    server.will_draw()
-    beside = bench.run_beside(cost_cap_usd="0.01")
-    wait_for_form()
+    beside = _short_run(bench, server)
     # The command died before it told Prefect.
     top_up(_cap_of_run(), Decimal(1), person=OWNER, org_id=org_id)
     wait_for(lambda: any("woken" in said for said in reconcile()))
@@ -264,10 +270,7 @@ def test_a_run_goes_on_when_housekeeping_finds_room_that_nobody_told_it_of(
 def test_an_answer_to_a_form_whose_question_has_ended_decides_nothing(
     bench: Bench, server: GeminiServer, org_id: UUID
 ) -> None:
-    bench.plan(_image("one"))
-    server.will_draw()
-    beside = bench.run_beside(cost_cap_usd="0.01")
-    wait_for_form()
+    beside = _short_run(bench, server)
     top_up(_cap_of_run(), Decimal(1), person=OWNER, org_id=org_id)
     answer_form(only_run_id(), decision="reject", reviewer=REVIEWER, note="too late")
 

@@ -6,12 +6,14 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, select
 
 from maos.errors import StackError
 from sql.attempts import asking_for_standing
+from sql.pipelines import Worded
 from sql.session import org_session, org_session_with, system_session
 from sql.tables import Organization
-from sql.trips import Worded, send
+from sql.trips import send, send_later
 from tests.gates import rows
 from tests.tenants import fill
 
@@ -27,6 +29,94 @@ def test_each_statement_sees_what_the_session_and_those_before_it_have_written(o
         )
 
     assert (first, added, second) == ([("Added",)], [], [("One",)])
+
+
+def test_what_is_sent_later_is_there_for_whatever_else_the_session_does(org_id: UUID) -> None:  # noqa: ARG001
+    found = []
+    for number, ask in enumerate((_by_statement, _by_trip, _by_rows)):
+        with system_session() as session:
+            send_later(_ADD.of(slug=f"later-{number}"), session=session)
+            found.append(ask(f"later-{number}", session))
+
+    assert found == ["One"] * 3
+    assert rows("SELECT slug FROM organizations WHERE slug LIKE 'later-%' ORDER BY 1") == [
+        ("later-0",),
+        ("later-1",),
+        ("later-2",),
+    ]
+
+
+def _by_statement(slug: str, session: Session) -> object:
+    return session.scalar(text("SELECT name FROM organizations WHERE slug = :slug"), {"slug": slug})
+
+
+def _by_trip(slug: str, session: Session) -> object:
+    return send(_NAMES.of(slug=slug), session=session)[0][0][0]
+
+
+def _by_rows(slug: str, session: Session) -> object:
+    return session.exec(select(Organization.name).where(Organization.slug == slug)).one()
+
+
+def test_what_is_sent_later_is_sent_with_the_commit_and_not_when_all_is_undone(org_id: UUID) -> None:  # noqa: ARG001
+    with system_session() as session:
+        send_later(_ADD.of(slug="committed"), session=session)
+    with system_session() as session:
+        send_later(_ADD.of(slug="undone"), session=session)
+        session.rollback()
+    for _ in range(3):
+        # The connection is used again; what was for the transaction that is undone is forgotten.
+        with system_session() as session:
+            send(_NAMES.of(slug="undone"), session=session)
+
+    assert rows("SELECT slug FROM organizations WHERE slug IN ('committed', 'undone')") == [("committed",)]
+
+
+@pytest.mark.parametrize("is_sent", [False, True])
+def test_what_was_sent_later_before_a_savepoint_outlives_what_is_undone_to_it(
+    org_id: UUID,  # noqa: ARG001
+    is_sent: bool,
+) -> None:
+    with system_session() as session:
+        send_later(_ADD.of(slug="before"), session=session)
+        part = session.begin_nested()
+        send_later(_ADD.of(slug="within"), session=session)
+        if is_sent:
+            send(_NAMES.of(slug="within"), session=session)
+        part.rollback()
+        send_later(_ADD.of(slug="after"), session=session)
+
+    assert rows("SELECT slug FROM organizations WHERE slug IN ('before', 'within', 'after') ORDER BY 1") == [
+        ("after",),
+        ("before",),
+    ]
+
+
+def test_a_failure_at_the_commit_is_one_and_nothing_is_written(org_id: UUID) -> None:  # noqa: ARG001
+    with pytest.raises(IntegrityError, match="organizations_slug_key"), system_session() as session:
+        send_later(_ADD.of(slug="first"), _ADD.of(slug="demo"), session=session)
+
+    assert rows("SELECT 1 FROM organizations WHERE slug = 'first'") == []
+
+
+def test_after_a_failure_the_connection_is_as_good_as_before(org_id: UUID) -> None:  # noqa: ARG001
+    never_prepared = Worded(text("SELECT 1 + :number"))
+    for _ in range(3):
+        with pytest.raises(IntegrityError), system_session() as session:
+            send(_ADD.of(slug="demo"), never_prepared.of(number=1), session=session)
+        with system_session() as session:
+            assert send(never_prepared.of(number=1), _NAMES.of(slug="demo"), session=session) == [
+                [(2,)],
+                [("Demo Trading Ltd",)],
+            ]
+
+
+def test_a_small_number_does_not_decide_that_no_large_one_is_taken(org_id: UUID) -> None:  # noqa: ARG001
+    double = Worded(text("SELECT 2 * CAST(:number AS bigint)"))
+    with system_session() as session:
+        found = [send(double.of(number=number), session=session)[0][0][0] for number in (1, 300, 2**40, None)]
+
+    assert found == [2, 600, 2**41, None]
 
 
 def test_of_statements_that_went_together_none_counts_when_one_fails(org_id: UUID) -> None:  # noqa: ARG001

@@ -66,3 +66,16 @@ def test_without_any_address_the_error_says_what_to_do(monkeypatch: pytest.Monke
 
     with pytest.raises(BadInput, match="maos up"):
         load_settings().database_address(DatabaseRole.APP)
+
+
+def test_what_changes_is_noticed_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    homes = []
+    for home in ("one", "two", "one"):
+        monkeypatch.setenv("MAOS_HOME", home)
+        homes.append(load_settings().home)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+
+    assert homes == [tmp_path / "one", tmp_path / "two", tmp_path / "one"]
+    assert load_settings().home == tmp_path / "elsewhere" / "one"

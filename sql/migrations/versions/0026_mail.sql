@@ -44,7 +44,7 @@ CREATE INDEX mail_messages_list_by_status ON mail_messages (org_id, status, clai
 ALTER TABLE mail_messages ENABLE ROW LEVEL SECURITY;
 ALTER TABLE mail_messages FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON mail_messages TO maos_app, maos_owner
-    USING (org_id = (SELECT current_org())) WITH CHECK (org_id = (SELECT current_org()));
+    USING (org_id = nullif(current_setting('app.org_id', true), '')::uuid) WITH CHECK (org_id = (SELECT current_org()));
 CREATE POLICY housekeeping ON mail_messages TO maos_system USING (true) WITH CHECK (true);
 -- Which message a row is of cannot be changed, and none is forgotten: it would be read again.
 GRANT SELECT, INSERT, UPDATE (run_id, number, status, claims, message_id, thread, fingerprint, sender, subject, kind,

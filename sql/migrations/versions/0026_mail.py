@@ -1,15 +1,15 @@
 """Messages that runs have taken from mailboxes.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0026
+Revises: 0025
 """
 
 from pathlib import Path
 
 from alembic import op
 
-revision: str = "0024"
-down_revision: str | None = "0023"
+revision: str = "0026"
+down_revision: str | None = "0025"
 branch_labels: str | None = None
 depends_on: str | None = None
 
@@ -17,7 +17,7 @@ depends_on: str | None = None
 def upgrade() -> None:
     """Add their table."""
     # The raw cursor: a colon or percent sign in the file means itself.
-    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0024_mail.sql").read_text())
+    op.get_bind().connection.cursor().execute((Path(__file__).parent / "0026_mail.sql").read_text())
 
 
 def downgrade() -> None:
