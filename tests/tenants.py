@@ -10,6 +10,7 @@ from maos.audit import AuditEvent
 from maos.billing_months import BillingMonth
 from maos.budgets import EVER, BudgetKey, BudgetPeriod, BudgetScope, BudgetUnit
 from maos.learning import Likeness
+from maos.mail_outcomes import MailOutcome
 from maos.notices import Channel, NoticeKind, Recipient, Route
 from maos.risk import RiskLevel
 from sql import (
@@ -33,6 +34,7 @@ from sql.approvals import find_approval
 from sql.budget_shares import Counter
 from sql.effects import add_effect
 from sql.invocations import add_vendor_detail
+from sql.mail_tables import MailMessage
 from sql.plan_revisions import Origin, add_revision
 from sql.policies import NewPolicy
 from sql.price_tables import PriceOverrideRow
@@ -46,6 +48,7 @@ from tests.rows import PLAN, add_approval, add_run, invocation
 
 LIKENESS = Likeness(team=None, action="act", shape="{}", risk=RiskLevel.LOW)
 TOKENS_USED = 1000
+MAILBOX = "/var/mail/desk"
 BILLED_MONTH = BillingMonth.read("2026-05")
 OWNERS = ("ann@{}.example", "eve@{}.example")
 
@@ -61,6 +64,7 @@ class Tenant:
     waiting: UUID
     invocation: UUID
     effect: UUID
+    message: UUID
     exemption: UUID
     route: UUID
     notice: UUID
@@ -93,7 +97,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
     budget, hold = _limited(org_id), _kept(org_id, first)
     call = _paid(org_id, run)
     close_month(org_id, BILLED_MONTH)
-    effect = _acted(org_id, run)
+    effect, message = _acted(org_id, run), _mailed(org_id, run)
     _written(org_id, first)
     waiting = add_approval(org_id, run, step_id="next", risk=RiskLevel.CRITICAL, remind_at=utc_now())
     exemption, notice = _learned(org_id, approval, waiting), _told(org_id, waiting, first)
@@ -111,6 +115,7 @@ def fill(slug: str, *, status: str = "completed") -> Tenant:
         waiting=waiting,
         invocation=call,
         effect=effect,
+        message=message,
         exemption=exemption,
         route=route,
         notice=notice,
@@ -188,6 +193,19 @@ def _acted(org_id: UUID, run: UUID) -> UUID:
         add_revision(run, PLAN, Origin("as requested"), revision=1, org_id=org_id, session=session)
         note(SharedMemory(org_id=org_id, run_id=run, key="k", value=str(run), written_by="clerk"), session=session)
     return effect_id
+
+
+def _mailed(org_id: UUID, run: UUID) -> UUID:
+    """Add a message that the run has, one that it left and one that it has settled."""
+    taken = {"org_id": org_id, "run_id": run, "mailbox": MAILBOX, "rehearsal": False}
+    message = MailMessage(**taken, key="1", number=1)
+    message_id = message.id
+    with org_session(org_id) as session:
+        session.add(message)
+        session.add(MailMessage(**taken, key="2", number=2, status="free"))
+        settled = {"status": "settled", "outcome": MailOutcome.IGNORED, "settled_at": utc_now()}
+        session.add(MailMessage(**taken, key="3", number=3, **settled))
+    return message_id
 
 
 def _written(org_id: UUID, owner: str) -> None:

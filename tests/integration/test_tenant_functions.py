@@ -29,6 +29,8 @@ from maos.corrections import PastCall
 from maos.decisions import DecisionRequest
 from maos.effects import EffectStatus
 from maos.errors import BadInput
+from maos.mail import ReadMail
+from maos.mail_outcomes import MailOutcome
 from maos.notices import Channel, NoticeKind, Recipient, Route
 from maos.price_overrides import PriceOverride
 from maos.runs import GateKind
@@ -48,6 +50,7 @@ from sql.corrections import CallFilter
 from sql.exemptions import find_exemption
 from sql.invocation_list import InvocationFilter
 from sql.invocations import Verdict
+from sql.mail_messages import Claimant
 from sql.notice_tables import ApprovalNotice
 from sql.notices import notice_row
 from sql.organizations import find_organization
@@ -62,7 +65,7 @@ from tasks.billing import statement_of
 from tasks.exports import manifest_now
 from tests.gates import rows
 from tests.rows import PLAN, invocation
-from tests.tenants import BILLED_MONTH, LIKENESS, TOKENS_USED, Tenant, fill
+from tests.tenants import BILLED_MONTH, LIKENESS, MAILBOX, TOKENS_USED, Tenant, fill
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -173,6 +176,11 @@ class Known:
     def reservation(self) -> AgentInvocation:
         """Return a call of the other one's run, for which money is to be set aside."""
         return invocation(self.org_id, self.run.id, "0.1", step="new")
+
+    @property
+    def claimant(self) -> Claimant:
+        """The other one's run, as it takes messages."""
+        return Claimant(org_id=self.org_id, run_id=self.run.id, mailbox=MAILBOX, rehearsal=False)
 
     @property
     def limits(self) -> list[tuple[object, ...]]:
@@ -329,6 +337,21 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "leases.revoke_lease": lambda f, k, s: f(k.run.id, session=s),
     "leases.take_lease": lambda f, k, s: f(k.run.id, LONG, session=s),
     "leases.unleased": lambda f, k, s: f([k.run.id], session=s),
+    "mail_messages.claim_free": lambda f, k, s: f(k.claimant, ["2"], after=3, limit=9, session=s),
+    "mail_messages.claim_new": lambda f, k, s: f(k.claimant, ["9"], after=3, session=s),
+    "mail_messages.claimed_by": lambda f, k, s: f(k.run.id, session=s),
+    "mail_messages.holds_claim": lambda f, k, s: f(k.run.id, 1, session=s),
+    "mail_messages.list_messages": lambda f, k, s: f(org_id=k.org_id, limit=9, session=s),
+    "mail_messages.lock_ended": lambda f, k, s: f(k.run.id, session=s),
+    "mail_messages.mark_flagged": lambda f, k, s: f([k.tenant.message], session=s),
+    "mail_messages.note_outcome": lambda f, k, s: f(k.tenant.message, MailOutcome.NOTED, "x", session=s),
+    # It says whether a copy is known, not whether there is a message.
+    "mail_messages.note_read": lambda f, k, s: not f(k.tenant.message, ReadMail(subject="x"), session=s),
+    "mail_messages.runs_to_settle": lambda f, k, s: [run for run in f(None, session=s) if run == k.run.id],
+    "mail_messages.set_free": lambda f, k, s: f(k.tenant.message, "x", tried=True, session=s),
+    "mail_messages.settle": lambda f, k, s: f(k.tenant.message, MailOutcome.NOTED, "x", session=s),
+    "mail_messages.unflagged": lambda f, k, s: [row for row in f(MAILBOX, session=s) if row.org_id == k.tenant.id],
+    "mail_messages.unknown_keys": lambda f, k, s: not f(k.claimant, ["1"], limit=9, session=s),
     "notice_routes.add_route": lambda f, k, s: f(
         Route(role="auditor", channel=Channel.EMAIL), org_id=k.org_id, session=s
     ),
@@ -559,6 +582,8 @@ _ATTACHING = (
     "invocations.uncalled",
     "learning.add_likeness",
     "learning.add_rollback",
+    "mail_messages.claim_free",
+    "mail_messages.claim_new",
     "notices.add_notices",
     "plan_revisions.add_revision",
     "votes.add_edit",
