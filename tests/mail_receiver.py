@@ -12,7 +12,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -50,6 +50,8 @@ class Behaviour:
     kept: bool = True
     ending: Literal["answer", "stall", "cut"] = "answer"
     answer: str = "250 OK"
+    # Whose message it is for; else the next one's.
+    to: str | None = None
 
 
 class MailReceiver:
@@ -111,17 +113,21 @@ class MailReceiver:
         """Take the next message and never answer."""
         self._behaviours.append(Behaviour(kept=kept, ending="stall"))
 
-    def will_cut(self, *, kept: bool = True) -> None:
-        """Take the next message and close the connection instead of answering."""
-        self._behaviours.append(Behaviour(kept=kept, ending="cut"))
+    def will_cut(self, *, kept: bool = True, to: str | None = None) -> None:
+        """Take the next message, or the next one to an address, and close the connection instead of answering."""
+        self._behaviours.append(Behaviour(kept=kept, ending="cut", to=to))
 
     def refusal_of(self, address: str) -> str | None:
         """Return what this address is refused with, if it is."""
         return self._refused.get(address)
 
-    def next_behaviour(self) -> Behaviour:
-        """Take the next behaviour."""
-        return self._behaviours.popleft() if self._behaviours else Behaviour()
+    def next_behaviour(self, recipients: Sequence[str]) -> Behaviour:
+        """Take the next behaviour for a message to these."""
+        found = next((each for each in self._behaviours if each.to is None or each.to in recipients), None)
+        if found is None:
+            return Behaviour()
+        self._behaviours.remove(found)
+        return found
 
     def _authenticated(self, _server: SMTP, _session: Session, _envelope: Envelope, _way: str, data: Any) -> AuthResult:
         given = (data.login.decode(), data.password.decode()) if isinstance(data, LoginPassword) else None
@@ -161,7 +167,7 @@ class _Handler:
         return "250 OK"
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        behaviour = self._receiver.next_behaviour()
+        behaviour = self._receiver.next_behaviour(envelope.rcpt_tos)
         if behaviour.kept:
             self._receiver.messages.append(_delivered(envelope))
         if behaviour.ending == "cut" and server.transport:
