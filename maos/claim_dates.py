@@ -49,18 +49,20 @@ def _is_bare(match: re.Match[str]) -> bool:
 def _readings(match: re.Match[str], language: Language) -> Iterator[StatedDate]:
     text = match.group()
     if match["iso"]:
-        year, month, day = map(int, match["iso"].split("-"))
-        yield from _valid(text, year, month, day)
+        yield from _valid(text, *map(int, match["iso"].split("-")))
     elif match["numeric"]:
-        first, second, year = map(int, re.split(r"[./]", match["numeric"]))
+        first, second, whole_year = map(int, re.split(r"[./]", match["numeric"]))
         # `03/04/2024` is a day in March for some, and in April for others.
         orders = {(first, second), (second, first)} if "/" in text else {(first, second)}
         for day, month in sorted(orders):
-            yield from _valid(text, year, month, day)
-    elif month := _month(match["month"] or match["month_first"], language):
-        day = match["day"] or match["day_after"]
-        year_text = match["year"] or match["year_after"]
-        yield from _valid(text, int(year_text) if year_text else None, month, int(day) if day else None)
+            yield from _valid(text, whole_year, month, day)
+    elif named := _month(match["month"] or match["month_first"], language):
+        stated_day, stated_year = match["day"] or match["day_after"], match["year"] or match["year_after"]
+        yield from _valid(text, _number(stated_year), named, _number(stated_day))
+
+
+def _number(digits: str | None) -> int | None:
+    return int(digits) if digits else None
 
 
 def _valid(text: str, year: int | None, month: int, day: int | None) -> Iterator[StatedDate]:
