@@ -67,7 +67,7 @@ def _number(digits: str | None) -> int | None:
 
 def _valid(text: str, year: int | None, month: int, day: int | None) -> Iterator[StatedDate]:
     if 1 <= month <= 12 and (day is None or 1 <= day <= 31):
-        yield StatedDate(text=text.strip(), year=year, month=month, day=day)
+        yield StatedDate(text=text.strip(" ."), year=year, month=month, day=day)
 
 
 def _month(name: str, language: Language) -> int | None:

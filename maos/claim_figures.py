@@ -33,6 +33,11 @@ class StatedFigure(BaseModel):
     scaled: bool
     unit: str
 
+    @property
+    def may_be_year(self) -> bool:
+        """Whether it can as well be a year."""
+        return re.fullmatch(r"(?:1[5-9]|20|21)[0-9]{2}", self.text) is not None
+
     def supported_by(self, given: "StatedFigure") -> bool:
         """Say whether another figure says the same: in the same unit, and rounded at most."""
         percents = _PERCENT_UNIT in {self.unit, given.unit}

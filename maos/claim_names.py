@@ -9,8 +9,9 @@ from maos.content_brief import Language
 
 _WORD = re.compile(r"[^\W_]+(?:[-&.][^\W_]+)*")
 _JOINTS = frozenset({"of", "de", "del", "della", "di", "da", "du", "van", "von", "der", "den", "y", "&"})
-_QUOTES = r"\"\u201c\u201e\u00ab"
-_OPENING = re.compile(rf"(?:^|[:\u2026.!?])\s*[{_QUOTES}'\u2018(\u00bf\u00a1\u2013\u2014-]*\s*$|[{_QUOTES}]\s*$")
+_QUOTES = '"\u201c\u201e\u00ab'
+_BEFORE_WORDS = f"{_QUOTES}'\u2018(\u00bf\u00a1\u2013\u2014- "
+_FARTHEST = 12
 # A single capital is an initial or a pronoun.
 _LOUD = re.compile(r"[^\W\d_]*[^\W\d_a-z\u00df-\u00ff][^\W_a-z\u00df-\u00ff]+[^\W_]*|[^\W_]*[a-z][A-Z][^\W_]*")
 
@@ -65,7 +66,15 @@ def _bare(word: str) -> str:
 def _tokens(sentence: str) -> Iterator[_Token]:
     text = _without_genitive(sentence)
     for match in _WORD.finditer(text):
-        yield _Token(match.group(), *match.span(), opens=bool(_OPENING.search(text[: match.start()])))
+        yield _Token(match.group(), *match.span(), opens=_opens(text, match.start()))
+
+
+def _opens(text: str, start: int) -> bool:
+    """Say whether a word opens a sentence, or what somebody says in it."""
+    before = text[max(0, start - _FARTHEST) : start]
+    bare = before.rstrip(_BEFORE_WORDS)
+    quoted = any(sign in _QUOTES for sign in before[len(bare) :])
+    return quoted or bare[-1:] in tuple(":\u2026.!?") or (not bare and start <= _FARTHEST)
 
 
 def _uncounted(tokens: Sequence[_Token], language: Language) -> list[_Token]:

@@ -22,4 +22,4 @@ def sentences_of(text: str) -> list[str]:
         if not _ABBREVIATED.search(part):
             found.append(begun)
             begun = ""
-    return [*found, begun] if begun else found
+    return [each for each in (*found, begun) if each]

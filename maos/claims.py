@@ -109,7 +109,9 @@ def _named(name: str) -> _Item:
 
 
 def _counted(figure: StatedFigure) -> _Item:
-    return _Item(figure.text, lambda given: any(figure.supported_by(other) for other in given.figures), counts=True)
+    # A year counts nothing that could be something else.
+    counts = not figure.may_be_year
+    return _Item(figure.text, lambda given: any(figure.supported_by(other) for other in given.figures), counts)
 
 
 def _holds(text: str, name: str) -> bool:
@@ -152,7 +154,7 @@ def _traced(place: str, sentence: str, items: list[_Item], given: list[_Given], 
     status = ClaimStatus.UNTRACED if missing else ClaimStatus.TRACED
     if status is ClaimStatus.TRACED and _is_loose(sentence, items, chosen):
         status = ClaimStatus.LOOSE
-    facts = tuple(one.name for one in chosen)
+    facts = tuple(one.name for one in given if one in chosen)
     return Claim(place=place, sentence=sentence, status=status, facts=facts, missing=missing)
 
 

@@ -1,6 +1,7 @@
 """A text in Markdown, and what a reviewer reads before it is published."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from maos.content_brief import Brief
 from maos.content_document import ContentDocument, DocumentSource, document_of
@@ -113,8 +114,8 @@ def _flags(flags: Sequence[Flag]) -> Iterator[str]:
 
 
 def _rounds(variant: VariantReview) -> Iterator[str]:
-    later: list[PastRound | VariantReview] = [*variant.past[1:], variant]
-    for before, after in zip(variant.past, later, strict=True):
+    rounds: list[PastRound | VariantReview] = [*variant.past, variant]
+    for before, after in pairwise(rounds):
         yield f"### From round {before.round} to round {after.round}"
         yield "\n".join(f"- {escaped(flag.in_words)}" for flag in before.flags)
         yield fenced(changes_of(before.content, after.content))

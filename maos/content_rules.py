@@ -6,10 +6,11 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from maos.claim_language import HABITS
 from maos.claim_sentences import sentences_of
 from maos.claims import Claim, ClaimStatus
 from maos.content import WrittenContent
-from maos.content_brief import Brief
+from maos.content_brief import Brief, Language
 from maos.forbidden_text import plain_of, words_in
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -78,16 +79,17 @@ def _word_flags(content: WrittenContent, brief: Brief) -> Iterator[Flag]:
     for place, written in content.places:
         for sentence in sentences_of(written):
             for forbidden in brief.forbidden_claims:
-                if claims_it(sentence, forbidden):
+                if claims_it(sentence, forbidden, brief.language):
                     detail = f"“{forbidden}” in “{sentence}”"
                     yield Flag(kind=FlagKind.FORBIDDEN_CLAIM, place=place, detail=detail)
 
 
-def claims_it(sentence: str, forbidden: str) -> bool:
+def claims_it(sentence: str, forbidden: str, language: Language) -> bool:
     """Say whether a sentence has every word of a claim that says something, in any order and inflection."""
     words = [word.casefold() for word in _WORD.findall(sentence)]
     wanted = [word.casefold() for word in _WORD.findall(forbidden)]
-    telling = [word for word in wanted if len(word) >= _SHORTEST_WORD] or wanted
+    openers = HABITS[language].openers
+    telling = [word for word in wanted if len(word) >= _SHORTEST_WORD and word not in openers] or wanted
     return all(any(_alike(word, stated) for stated in words) for word in telling)
 
 

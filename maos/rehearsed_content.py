@@ -73,7 +73,7 @@ def rehearsed_revision(brief: Brief, review: VariantReview) -> WrittenContent:
     untraced = {claim.sentence for claim in review.claims if claim.status is ClaimStatus.UNTRACED}
 
     def stays(sentence: str) -> bool:
-        forbidden = any(claims_it(sentence, claim) for claim in brief.forbidden_claims)
+        forbidden = any(claims_it(sentence, claim, brief.language) for claim in brief.forbidden_claims)
         return not (sentence in untraced or forbidden or words_in(brief.must_not_say, plain_of(sentence)))
 
     kept = [_only(section, stays) for section in review.content.sections]
