@@ -65,8 +65,7 @@ class CheckParameters(_Parameters):
 class PublishContentParameters(_Parameters):
     """Which variant is published; a reviewer may choose another one."""
 
-    title: str = Field(min_length=1, max_length=200)
-    variant: int = Field(ge=1, le=MOST_VARIANTS, description="The variant that is published: edit it to choose.")
+    variant: int = Field(ge=1, le=MOST_VARIANTS, description="The one that is published.")
 
 
 def content_plan(request: GenerateContentRequest) -> Plan:
@@ -86,7 +85,7 @@ def content_plan(request: GenerateContentRequest) -> Plan:
 
 def steps_after(review: ContentReview, brief: Brief, title: str) -> tuple[JsonObject, ...]:
     """Return what follows a check: another round for what is flagged, or the question whether to publish."""
-    steps = _round(review, brief, title) if review.to_revise else [_publish(review, title)]
+    steps = _round(review, brief, title) if review.to_revise else [_publish(review)]
     return tuple(step.model_dump(mode="json") for step in steps)
 
 
@@ -110,8 +109,8 @@ def _round(review: ContentReview, brief: Brief, title: str) -> Iterable[PlanStep
     yield _check(number, title, {"before": f"check_{review.round}"} | texts)
 
 
-def _publish(review: ContentReview, title: str) -> PlanStep:
-    asked = PublishContentParameters(title=title, variant=review.best.variant)
+def _publish(review: ContentReview) -> PlanStep:
+    asked = PublishContentParameters(variant=review.best.variant)
     return _step(PUBLISH, PUBLISH, _EDITOR, "Publish", asked, brief=READ, review=f"check_{review.round}")
 
 
