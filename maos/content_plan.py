@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.actions import JsonObject
+from maos.autonomy import AutonomyLevel
 from maos.content import most_content_bytes
 from maos.content_brief import MOST_BRIEF_BYTES, Brief
 from maos.content_request import MOST_VARIANTS, GenerateContentRequest
@@ -111,7 +112,11 @@ def _round(review: ContentReview, brief: Brief, title: str) -> Iterable[PlanStep
 
 def _publish(review: ContentReview) -> PlanStep:
     asked = PublishContentParameters(variant=review.best.variant)
-    return _step(PUBLISH, PUBLISH, _EDITOR, "Publish", asked, brief=READ, review=f"check_{review.round}")
+    step = _step(PUBLISH, PUBLISH, _EDITOR, "Publish", asked, brief=READ, review=f"check_{review.round}")
+    if not review.best.flags and len(review.variants) == 1:
+        return step
+    # A flag is judged and a variant chosen by a person, also where publishing by itself would ask nobody.
+    return step.model_copy(update={"autonomy": AutonomyLevel.SUPERVISED})
 
 
 def _draft(number: int, size: int, *, alone: bool) -> PlanStep:

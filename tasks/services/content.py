@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.actions import ArtifactRef, StepOutcome
 from maos.content import WrittenContent
 from maos.content_brief import Brief
-from maos.content_document import discreet_content, document_of
+from maos.content_document import ContentDocument, discreet_content, document_of
 from maos.content_docx import docx_of
 from maos.content_html import html_of
 from maos.content_markdown import markdown_of, preview_of, review_of
@@ -16,6 +16,7 @@ from maos.content_review import ContentReview, VariantReview, first_review, next
 from maos.effects import Effect, EffectKind
 from maos.errors import EngineFailure, InputMismatch
 from maos.failures import FailureKind
+from maos.redaction import each_text
 from maos.report import ReportRun
 from maos.risk import RiskLevel
 from tasks.files import write_file
@@ -131,7 +132,7 @@ def publish_content(call: ServiceCall[PublishContentParameters]) -> StepOutcome:
     """
     brief, review = _given(call)
     chosen = _chosen(call, review)
-    document = document_of(chosen, brief, _run_of(call))
+    document = _without_secrets(document_of(chosen, brief, _run_of(call)))
     twin = write_file(call.folder, TWIN, markdown_of(document).encode(), "text/markdown")
     page = write_file(call.folder, PAGE, html_of(document).encode(), "text/html")
     word = write_file(call.folder, WORD, docx_of(document), _DOCX)
@@ -169,6 +170,11 @@ def _cleaner(brief: Brief) -> Callable[[str], str]:
     # Names in the brief are the customer's own.
     hidden, spared = redaction(), brief.told
     return lambda text: hidden.let_out(text, spared=spared)
+
+
+def _without_secrets(document: ContentDocument) -> ContentDocument:
+    # Files that are text lose them when they are written; a Word document is none.
+    return ContentDocument.model_validate(each_text(document.model_dump(mode="json"), redaction().without_known))
 
 
 def _run_of(call: ServiceCall[PublishContentParameters]) -> ReportRun:

@@ -142,6 +142,22 @@ def test_what_is_flagged_is_written_anew_three_times_at_most_and_then_asked_abou
     assert review.variants[0].past == ()
 
 
+@pytest.mark.parametrize(
+    ("drafts", "autonomy"),
+    [
+        ({1: text(GOOD)}, None),
+        ({1: text("There are 48 shops.")}, "supervised"),
+        ({1: text(GOOD), 2: text(GOOD)}, "supervised"),
+    ],
+)
+def test_a_flag_or_a_choice_asks_a_person_however_autonomous_the_run_is(
+    drafts: dict[int, WrittenContent], autonomy: str | None
+) -> None:
+    (publish,) = steps_after(first_review(brief(), drafts), brief(), "T")
+
+    assert (publish["id"], publish["autonomy"]) == ("publish_content", autonomy)
+
+
 def test_a_loose_claim_is_shown_and_not_written_anew() -> None:
     review = first_review(brief(), {1: text("There are 48 shops.")})
 
