@@ -55,9 +55,9 @@ def figures_in(text: str, language: Language) -> Iterator[StatedFigure]:
         yield _figure(match, language)
 
 
-def without_figures(text: str, language: Language) -> str:
-    """Return a text with a zero in the place of each of its numbers."""
-    return _pattern(language).sub("0 ", text)
+def without_figures(text: str, language: Language, *, mark: str = "0 ") -> str:
+    """Return a text with a mark in the place of each of its numbers."""
+    return _pattern(language).sub(mark, text)
 
 
 def unreadable_in(text: str) -> list[str]:

@@ -119,14 +119,20 @@ def _holds(text: str, name: str) -> bool:
 
 
 def _read(name: str, text: str, language: Language) -> _Given:
-    """Read what was given in its language, and as it would be written in English."""
+    """Read what was given in its language, and what is left as it would be written in English."""
+    languages = tuple(dict.fromkeys((language, Language.ENGLISH)))
     dates: list[StatedDate] = []
     figures: list[StatedFigure] = []
-    for each in (language, Language.ENGLISH):
-        found = list(dates_in(text, each))
+    rest = text
+    for each in languages:
+        found = list(dates_in(rest, each))
         dates += [date for _, readings in found for date in readings]
         # The 12 of a day counts nothing; its year may stand by itself.
-        figures += figures_in(_without(text, [span for span, _ in found]), each)
+        rest = _without(rest, [span for span, _ in found])
+    # In this order: `1.200` is twelve hundred in German, and must not be one and a fifth as well.
+    for each in languages:
+        figures += figures_in(rest, each)
+        rest = without_figures(rest, each, mark=" ")
     years = {date.year for date in dates if date.year}
     figures += [figure for year in sorted(years) for figure in figures_in(str(year), language)]
     return _Given(name, tuple(figures), tuple(dates), folded_name(text), _stems(text))

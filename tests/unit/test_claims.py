@@ -37,6 +37,8 @@ def only(sentence: str, *facts: str, language: str = "en", names: tuple[str, ...
         ("de", "Sie röstet 1.200 Tonnen Kaffee.", "Bis zu 1.200 Tonnen Kaffee"),
         ("de", "Sie öffnet am 12. Januar 2027.", "Eröffnung am 12.01.2027"),
         ("de", "Sie öffnet am 12. Januar 2027.", "It opens on 12 January 2027."),
+        ("de", "Der Umsatz stieg um 8,2 Prozent.", "Umsatz up by 8.2%."),
+        ("de", "Der Umsatz war 41,5 Mio. Euro.", "Umsatz: 41.5 million euros."),
         ("de", "Das sagt Frau Berg.", "Frau Berg sagt es."),
         ("de", "Das sagt die Leiterin Anna Berg.", "Die Leiterin Anna Berg sagt es."),
         ("fr", "Elle a investi 2,5 millions d'euros le 3 mars 2024.", "2,5 millions d'euros investis le 3 mars 2024"),
@@ -68,6 +70,8 @@ def test_what_a_fact_says_is_traced_to_it(language: str, sentence: str, fact: st
         ("en", "They asked Siemens.", "They were asked.", "Siemens"),
         ("en", "It has 1,2,3 shops.", "It has 123 shops.", "1,2,3"),
         ("de", "Der Umsatz war 41.5 Euro.", "Umsatz: 41,5 Euro", "41.5"),
+        # What is a thousand times as much in English.
+        ("de", "Sie röstet 1,2 Tonnen.", "Sie röstet 1.200 Tonnen.", "1,2"),
         ("de", "Das sagt Max Mustermann.", "Das sagt Anna.", "Max Mustermann"),
         ("de", "Das sagt Frau Meier.", "Das sagt Anna.", "Meier"),
         ("fr", "Le siège est à Paris.", "Le siège est à Lyon.", "Paris"),
