@@ -8,6 +8,7 @@ from maos.agent_prompt import system_of
 from maos.answer_writing import WRITE_ANSWER
 from maos.autonomy import autonomy_table
 from maos.canonical import digest_of
+from maos.content_writing import DRAFT_CONTENT, REVISE_CONTENT, WRITE_OUTLINE
 from maos.images import CREATE_IMAGE, prompt_of
 from maos.investigation import INVESTIGATE
 from maos.mail_answer import ANSWER
@@ -21,6 +22,7 @@ from tasks.services import (
     aggregate,
     charts,
     checkpoint,
+    content,
     correspondence,
     draw_answer,
     email,
@@ -39,10 +41,12 @@ SERVICE_MODULES = (
     *(profile, aggregate, charts, publish, checkpoint, email, webhook),
     *(profile_tables, run_query, draw_answer, present_answer),
     *(mail, correspondence),
+    content,
 )
 
 WRITING: dict[str, WritingAction] = {
-    action.spec.name: action for action in (NARRATIVE, WRITE_QUERY, WRITE_ANSWER, ANSWER)
+    action.spec.name: action
+    for action in (NARRATIVE, WRITE_QUERY, WRITE_ANSWER, ANSWER, WRITE_OUTLINE, DRAFT_CONTENT, REVISE_CONTENT)
 }
 WORKSPACES: dict[str, ActionSpec] = {WORK_IN_WORKSPACE.name: WORK_IN_WORKSPACE}
 AGENTS: dict[str, ActionSpec] = {INVESTIGATE.name: INVESTIGATE}

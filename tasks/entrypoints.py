@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from maos.content_plan import content_plan
+from maos.content_request import GenerateContentRequest
 from maos.engines import EngineType
 from maos.mail_request import ProcessEmailRequest
 from maos.plans import Plan
@@ -31,6 +33,7 @@ ENTRYPOINTS: dict[str, Entrypoint] = {
     "process_email": Entrypoint(
         ProcessEmailRequest, plan_mail, "process-email/process-email", frozenset({EngineType.CLAUDE_CLI})
     ),
+    "generate_content": Entrypoint(GenerateContentRequest, content_plan, "generate-content/generate-content"),
 }
 
 

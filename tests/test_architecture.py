@@ -141,6 +141,12 @@ def test_every_entrypoint_is_deployed_and_registered() -> None:
         assert (ROOT / "examples" / name / "request.json").is_file()
 
 
+def test_every_deployment_is_worked_on() -> None:
+    for deployment in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
+        assert deployment["work_pool"]["name"] == "maos", deployment["name"]
+        assert deployment["pull"] == [], deployment["name"]
+
+
 def test_every_engine_task_carries_its_tag() -> None:
     from tasks.dispatch import ENGINE_TASKS
 

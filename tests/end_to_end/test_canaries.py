@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from zipfile import ZipFile
 
 import psycopg
 import pytest
 
+from maos.content_review import MOST_ROUNDS
 from maos.evidence_check import check_evidence
 from maos.secret_patterns import forms_of
 from tasks.dispatch import ENGINE_TASKS
@@ -39,6 +41,7 @@ pytestmark = pytest.mark.timeout(900)
 REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/generate_report/request.json"
 QUESTION = "examples/analyze_data/request.json"
+CONTENT = "examples/generate_content/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
 
 
@@ -118,6 +121,21 @@ def _analysis(stage: Stage) -> None:
     stage.run("run", "analyze_data", "--request", QUESTION, "--wait", expect=1)
 
 
+def _content(stage: Stage) -> None:
+    outline = {"title": "By Claude", "sections": [{"heading": "Gemini", "point": "x", "facts": []}], "angles": ["x"]}
+    section = {"heading": "By Anthropic", "paragraphs": [{"text": GIVEN_AWAY, "facts": []}]}
+    stage.writer.will_answer(outline)
+    # The draft, and as many revisions of it as there are rounds: none is any better.
+    for _ in range(MOST_ROUNDS):
+        stage.writer.will_answer({"title": "Made with Claude", "sections": [section], "names": ["Anthropic"]})
+    asked = ("--request", CONTENT, "--param", "variants=1", "--param", "title=Written by Claude")
+    run_id = stage.run("run", "generate_content", *asked, "--wait").split()[0]
+    (waiting,) = [row["id"] for row in stage.maos.json("approvals", "list") if row["run_id"] == run_id]
+    stage.run("approvals", "show", waiting)
+    stage.run("approvals", "approve", waiting, "--as", REVIEWER, "--note", "as Gemini says")
+    stage.maos.shown(run_id, "status = 'completed'", seconds=120)
+
+
 def _mail(stage: Stage) -> None:
     # One message for which the writer gives away what it can, one for which it fails, the rest as they come.
     said = {"category": "other", "summary": GIVEN_AWAY, "fields": [], "decision": "task", "reason": GIVEN_AWAY}
@@ -129,6 +147,7 @@ def _mail(stage: Stage) -> None:
 # Each entrypoint, driven until its engines have said what they should not.
 ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {
     "analyze_data": _analysis,
+    "generate_content": _content,
     "generate_report": _report,
     "process_email": _mail,
 }
@@ -158,8 +177,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # Report, analysis, those whose writer refused, the mail, and the plan of every engine: the newest come first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:6]]
+    # Report, analysis, those whose writer refused, text, mail, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:7]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
@@ -264,6 +283,9 @@ def test_every_canary_was_let_loose(stage: Stage) -> None:
         ("write_query", "failed"),
         ("write_answer", "completed"),
         ("present_answer", "completed"),
+        ("draft_1", "completed"),
+        ("revise_1_4", "completed"),
+        ("publish_content", "completed"),
         ("tells", "completed"),
         ("breaks", "failed"),
         ("draws", "completed"),
@@ -337,6 +359,7 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
     assert views | {"webhook", "email"} <= seen.keys()
     assert any(name.endswith("report.html") for name in seen)
     assert any(name.endswith("answer.html") for name in seen)
+    assert any(name.endswith("content.docx") for name in seen)
     for name, text in seen.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
@@ -350,8 +373,8 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     texts = {path.stem: path.read_text() for path in files}
     for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
 
-    # Report and analysis, those whose writer refused, and the plan of every engine.
-    assert len(for_clients) == 5
+    # Report and analysis, those whose writer refused, the text, and the plan of every engine.
+    assert len(for_clients) == 6
     for name, text in for_clients.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
         assert stage.found_in(text) == [], name
@@ -378,15 +401,22 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
         for (view,) in views.fetchall():
             rows = connection.execute(f"SELECT v::text FROM client.{view} v".encode()).fetchall()
             surfaces[f"client.{view}"] = "\n".join(row[0] for row in rows)
-    for folder in ("published", "answer"):
+    for folder in ("published", "answer", "review"):
         for path in (stage.maos.home / "artifacts").rglob(f"{folder}/*"):
-            surfaces[str(path)] = path.read_text()
+            surfaces[str(path)] = _text_of(path)
     surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
     # The one address of this machine in them: that of the form, for whoever may decide.
     pages = stage.maos.connection()["prefect_api_url"].removesuffix("/api") + "/runs/flow-run/"
     surfaces["email"] = "\n".join(map(_as_read, stage.mail.messages)).replace(pages, "")
     surfaces["runs"] = json.dumps(_run_names(stage))
     return surfaces
+
+
+def _text_of(path: Path) -> str:
+    if path.suffix != ".docx":
+        return path.read_text()
+    with ZipFile(path) as parts:
+        return "\n".join(parts.read(name).decode() for name in parts.namelist() if name.endswith((".xml", ".rels")))
 
 
 def _run_names(stage: Stage) -> list[Any]:

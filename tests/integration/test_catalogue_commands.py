@@ -43,6 +43,9 @@ def test_every_action_is_listed_with_its_price() -> None:
 
     assert found.keys() == actions().keys()
     paid = {"write_narrative", "write_query", "write_answer", "answer_mail"} | {
+        "write_outline",
+        "draft_content",
+        "revise_content",
         "create_image",
         "work_in_workspace",
         "investigate",
