@@ -22,9 +22,12 @@ from tasks.services import (
     charts,
     checkpoint,
     correspondence,
+    deliver_output,
     draw_answer,
     email,
+    ledgers,
     mail,
+    material,
     present_answer,
     profile,
     profile_tables,
@@ -39,6 +42,7 @@ SERVICE_MODULES = (
     *(profile, aggregate, charts, publish, checkpoint, email, webhook),
     *(profile_tables, run_query, draw_answer, present_answer),
     *(mail, correspondence),
+    *(material, ledgers, deliver_output),
 )
 
 WRITING: dict[str, WritingAction] = {
