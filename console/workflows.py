@@ -9,6 +9,7 @@ import click
 from console.organisations import known_org_id
 from console.output import print_json, print_rows
 from console.rules_files import read_document
+from console.workflow_form import form
 from maos.actions import JsonObject
 from maos.workflow_text import parse_workflow
 from maos.workflows import WorkflowDefinition
@@ -29,6 +30,9 @@ _FIELDS = ("input", "type", "needed", "default", "description")
 @click.group()
 def workflows() -> None:
     """Register, list, show, disable and export workflows of agents."""
+
+
+workflows.add_command(form)
 
 
 @workflows.command()

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from maos.actions import JsonObject
-from maos.json_schemas import closed, texts_of, value_faults
+from maos.coverage import coverage_faults
+from maos.json_schemas import COVERS, closed, texts_of, value_faults
 
 # Formats of texts, checked against what was read: the name of a document, and words that stand in it.
 DOCUMENT, QUOTE = "document", "quote"
@@ -20,12 +21,16 @@ Your answer is one JSON object and nothing else, neither words around it nor a f
 _CITING = """
 A text of the format `document` is the name of one of your input `documents`, by the letter. A text of the format \
 `quote` stands in that document word for word."""
+_COVERING = """
+A list whose items have a number with `x-covers` has each number that stands at that place of your inputs, exactly \
+once."""
 
 
 def form_of(schema: JsonObject) -> str:
     """Return how an agent is asked to answer in the form of a schema."""
     text = _FORM.format(json.dumps(closed(schema), ensure_ascii=False, indent=1))
-    return text + _CITING if '"format": "quote"' in text or '"format": "document"' in text else text
+    cites = '"format": "quote"' in text or '"format": "document"' in text
+    return text + _CITING * cites + _COVERING * (f'"{COVERS}"' in text)
 
 
 def answer_faults(schema: JsonObject, answer: str, inputs: Mapping[str, Any]) -> list[str]:
@@ -40,8 +45,13 @@ def answer_faults(schema: JsonObject, answer: str, inputs: Mapping[str, Any]) ->
         return [f"the answer is no JSON object: {error}"]
     if faults := value_faults(schema, value):
         return [f"{place or 'the object'}: {words} (it is {shown!r})" for place, shown, words in faults]
+    return [*citation_faults(schema, value, documents_of(inputs)), *coverage_faults(schema, value, inputs)]
+
+
+def documents_of(inputs: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the documents among what a step reads."""
     found = inputs.get(_DOCUMENTS)
-    return citation_faults(schema, value, found if isinstance(found, dict) else {})
+    return found if isinstance(found, dict) else {}
 
 
 def value_of(answer: str) -> JsonObject:

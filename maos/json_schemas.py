@@ -1,5 +1,6 @@
 """JSON Schema as workflows use it: a part of the standard that makes a form, refers to nothing and always ends."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,12 +11,15 @@ from maos.actions import JsonObject
 
 # What is not here refers to places elsewhere ($ref), can take for ever (pattern), or makes no form (anyOf).
 _WORDS = frozenset({"type", "title", "description", "default", "examples", "enum", "const", "format"})
+# Ours: a list has each number exactly once that stands at this place of what was read.
+COVERS = "x-covers"
+_PATH = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 _BY_TYPE: Mapping[str, frozenset[str]] = {
     "object": frozenset({"properties", "required", "additionalProperties"}),
     "array": frozenset({"items", "minItems", "maxItems", "uniqueItems"}),
     "string": frozenset({"minLength", "maxLength"}),
     "number": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
-    "integer": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}),
+    "integer": frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", COVERS}),
     "boolean": frozenset(),
 }
 _DEEPEST = 8
@@ -59,6 +63,8 @@ def _faults_within(schema: object, place: str, formats: frozenset[str], depth: i
         yield f"{at}: {word!r} is not accepted; allowed: {', '.join(sorted(allowed))}"
     if "format" in schema and (kind != "string" or schema["format"] not in formats):
         yield f"{at}: format {schema['format']!r} is not accepted; allowed, for texts: {', '.join(sorted(formats))}"
+    if COVERS in schema and not _PATH.fullmatch(str(schema[COVERS])):
+        yield f"{at}: {COVERS} {schema[COVERS]!r} is not accepted; allowed: a place, such as compare.differences.number"
     yield from _faults_of_parts(schema, place, formats, depth)
 
 

@@ -4,23 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from maos.actions import JsonObject
-from maos.agent_answer import DOCUMENT, QUOTE
+from maos.agent_answer import DOCUMENT, QUOTE, documents_of
+from maos.coverage import covering_field, numbers_at
 
 _WORDS = "REHEARSAL: derived by rule, no engine was called."
 _BY_FORMAT = {"date": "2026-01-01", "email": "nobody@example.com", "uuid": "00000000-0000-0000-0000-000000000000"}
 _LONGEST_QUOTE = 200
 
 
-def rehearsed_value(schema: JsonObject, documents: Mapping[str, str]) -> JsonObject:
-    """Return an object that fits the schema: the same for the same documents, which it cites.
+def rehearsed_value(schema: JsonObject, inputs: Mapping[str, Any]) -> JsonObject:
+    """Return an object that fits the schema: the same for the same inputs, whose documents it cites.
 
     A schema can ask for what no rule finds, such as texts that are all different; whoever hands the value on checks it.
     """
-    value: JsonObject = _object(schema, documents)
+    value: JsonObject = _object(schema, inputs)
     return value
 
 
-def _value(schema: JsonObject, documents: Mapping[str, str]) -> Any:
+def _value(schema: JsonObject, inputs: Mapping[str, Any]) -> Any:
     for word in ("const", "default"):
         if word in schema:
             return schema[word]
@@ -28,28 +29,31 @@ def _value(schema: JsonObject, documents: Mapping[str, str]) -> Any:
         return schema["enum"][0]
     match schema["type"]:
         case "object":
-            return _object(schema, documents)
+            return _object(schema, inputs)
         case "array":
-            return _array(schema, documents)
+            return _array(schema, inputs)
         case "string":
-            return _text(schema, documents)
+            return _text(schema, inputs)
         case "boolean":
             return False
         case kind:
             return _number(schema, whole=kind == "integer")
 
 
-def _object(schema: JsonObject, documents: Mapping[str, str]) -> JsonObject:
-    return {name: _value(part, documents) for name, part in schema.get("properties", {}).items()}
+def _object(schema: JsonObject, inputs: Mapping[str, Any]) -> JsonObject:
+    return {name: _value(part, inputs) for name, part in schema.get("properties", {}).items()}
 
 
-def _array(schema: JsonObject, documents: Mapping[str, str]) -> list[Any]:
+def _array(schema: JsonObject, inputs: Mapping[str, Any]) -> list[Any]:
     items = schema["items"]
-    if not documents and _cites(items) and not schema.get("minItems"):
+    if covering := covering_field(schema):
+        name, path = covering
+        return [_value(items, inputs) | {name: number} for number in numbers_at(inputs, path)]
+    if not documents_of(inputs) and _cites(items) and not schema.get("minItems"):
         return []
     # One, so that a reader sees what stands in it, wherever the schema has room.
     count = max(schema.get("minItems", 0), min(1, schema.get("maxItems", 1)))
-    return [_value(items, documents) for _ in range(count)]
+    return [_value(items, inputs) for _ in range(count)]
 
 
 def _cites(schema: JsonObject) -> bool:
@@ -57,7 +61,8 @@ def _cites(schema: JsonObject) -> bool:
     return schema.get("format") in {DOCUMENT, QUOTE} or any(map(_cites, parts))
 
 
-def _text(schema: JsonObject, documents: Mapping[str, str]) -> str:
+def _text(schema: JsonObject, inputs: Mapping[str, Any]) -> str:
+    documents = documents_of(inputs)
     first = next(iter(sorted(documents)), "")
     if schema.get("format") == DOCUMENT:
         return first

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from maos.actions import ArtifactRef, JsonObject
 from maos.agent_answer import CITATIONS
 from maos.autonomy import AutonomyLevel
+from maos.coverage import covered_places
 from maos.investigation import AgentLimits, ToolName
 from maos.json_schemas import schema_faults
 from maos.rendering import TemplateText
@@ -53,6 +54,11 @@ class WorkflowDefinition(_Strict):
         faults += [f"output: {fault}" for fault in schema_faults(self.output, formats=CITATIONS)]
         names = [each.action for each in self.prepare]
         faults += [f"prepare: {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        faults = faults or [
+            f"output: x-covers {place!r} is of nothing that the agent reads: {', '.join(['inputs', *names])}"
+            for place in covered_places(self.output)
+            if place.partition(".")[0] not in {"inputs", *names}
+        ]
         if faults:
             raise ValueError("\n".join(faults))
         return self

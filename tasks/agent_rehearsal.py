@@ -69,8 +69,8 @@ def _answer(desk: Desk, called: dict[str, str]) -> str:
 
 def _value(desk: Desk) -> JsonObject | None:
     """Return what stands in the place of an answer in a form, where one is asked for."""
-    schema, documents = desk.parameters.output_schema, desk.payload.inputs.get("documents")
-    return rehearsed_value(schema, documents if isinstance(documents, dict) else {}) if schema else None
+    schema = desk.parameters.output_schema
+    return rehearsed_value(schema, desk.payload.inputs) if schema else None
 
 
 def _turn(desk: Desk, answer: str, number: int) -> Turn:

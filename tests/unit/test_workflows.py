@@ -10,6 +10,7 @@ from maos.agent_answer import answer_faults, form_of, value_of
 from maos.errors import WorkflowRefused
 from maos.json_schemas import completed, schema_faults, texts_of, value_faults, with_texts
 from maos.rehearsed_json import rehearsed_value
+from maos.workflow_form import form_schema, prefilled
 from maos.workflow_page import WorkflowPage, page_of
 from maos.workflow_plan import empty_plan
 from maos.workflow_text import parse_workflow
@@ -75,11 +76,20 @@ def test_a_document_may_be_json() -> None:
         ("limits: {turns: 0}\n", "limits.turns: Input should be greater than or equal to 1"),
         ("autonomy: free\n", "autonomy: Input should be 'supervised', 'semi_autonomous' or 'autonomous'"),
         ("prepare: [{action: a}, {action: a}]\n", "prepare: 'a' stands twice"),
+        (
+            "output: {type: object, properties: {rows: {type: array, items: {type: object, properties: "
+            "{n: {type: integer, x-covers: no.number}}}}}}\n",
+            "x-covers 'no.number' is of nothing that the agent reads: inputs",
+        ),
         ("goal: twice\n", "key 'goal' stands twice"),
     ],
 )
 def test_what_is_wrong_with_a_document_is_said(changed: str, said: str) -> None:
-    assert said in _faults(MINIMAL + changed)
+    kept = [
+        line for line in MINIMAL.splitlines(keepends=True) if not changed.startswith("output") or "output" not in line
+    ]
+
+    assert said in _faults("".join(kept) + changed)
 
 
 def test_every_fault_of_a_document_is_named_at_once() -> None:
@@ -191,9 +201,10 @@ def test_an_agent_is_told_of_the_form_and_of_citing_only_where_it_cites() -> Non
 @pytest.mark.parametrize("file", SHIPPED, ids=lambda file: file.stem)
 def test_a_rehearsed_value_fits_the_schema_and_cites_what_is_there(file: Path) -> None:
     schema = parse_workflow(file.read_text()).output
-    value = rehearsed_value(schema, DOCUMENTS)
+    inputs = {"documents": DOCUMENTS, "compare_ledgers": {"differences": [{"number": 1}, {"number": 2}]}}
+    value = rehearsed_value(schema, inputs)
 
-    assert answer_faults(schema, json.dumps(value), {"documents": DOCUMENTS}) == []
+    assert answer_faults(schema, json.dumps(value), inputs) == []
     assert "REHEARSAL" in json.dumps(value)
 
 
@@ -250,3 +261,48 @@ def test_the_schema_of_documents_is_published_as_json_schema() -> None:
 
     assert schema["additionalProperties"] is False
     assert {"name", "title", "goal", "inputs", "output"} == set(schema["required"])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([2, 1], ""),
+        ([1], "rows: it leaves out: 2"),
+        ([1, 2, 3], "rows: it has what is not there: 3"),
+        ([1, 2, 2], "rows: it has more than once: 2"),
+        ([], "rows: it leaves out: 1, 2"),
+    ],
+)
+def test_a_list_that_covers_another_has_each_of_its_numbers_once(numbers: list[int], said: str) -> None:
+    row = _object(n={"type": "integer", "x-covers": "found.rows.number"})
+    schema = _object(rows={"type": "array", "items": row})
+    answer = json.dumps({"rows": [{"n": number} for number in numbers]})
+
+    faults = answer_faults(schema, answer, {"found": {"rows": [{"number": 1}, {"number": 2}]}})
+
+    assert faults == ([said] if said else [])
+    assert schema_faults(schema, formats=frozenset()) == []
+    assert "x-covers" in form_of(schema)
+
+
+def test_what_a_list_covers_is_a_place() -> None:
+    schema = _object(rows={"type": "array", "items": _object(n={"type": "integer", "x-covers": "a b"})})
+
+    assert "x-covers 'a b' is not accepted" in schema_faults(schema, formats=frozenset())[0]
+
+
+def test_a_workflow_has_a_form_of_its_own_with_its_inputs_as_fields() -> None:
+    definition = parse_workflow((EXAMPLES / "research-documents.yaml").read_text())
+    fields = {name: {"type": "string"} for name in ("org", "workflow")} | {"inputs": {"type": "object", "position": 9}}
+    general = {"definitions": {"RunWorkflowRequest": {"properties": fields, "required": ["org", "workflow"]}}}
+
+    form = form_schema(general, definition, org="demo")["definitions"]["RunWorkflowRequest"]
+
+    assert form["required"] == ["org", "workflow", "inputs"]
+    assert form["properties"]["org"] == {"type": "string", "default": "demo", "enum": ["demo"]}
+    assert form["properties"]["workflow"]["enum"] == ["research-documents"]
+    assert list(form["properties"]["inputs"]["properties"]) == ["folder", "question", "most_words"]
+    assert form["properties"]["inputs"]["required"] == ["folder", "question"]
+    assert form["properties"]["inputs"]["position"] == 9
+    assert general["definitions"]["RunWorkflowRequest"]["required"] == ["org", "workflow"]
+    assert prefilled(definition, org="demo")["request"]["inputs"] == {"most_words": 300}
