@@ -60,4 +60,5 @@ def _typed(name: str, text: str, schema: JsonObject) -> Any:
 
 
 def _absolute(definition: WorkflowDefinition, inputs: JsonObject, folder: Path) -> JsonObject:
-    return with_texts(definition.inputs, inputs, SOURCES, lambda path: str(folder / path))
+    found: JsonObject = with_texts(definition.inputs, inputs, SOURCES, lambda path: str(folder / path))
+    return found

@@ -14,7 +14,7 @@ from maos.errors import BadInput
 from maos.rendering import TemplateText
 
 MOST_DIFFERENCES = 200
-_LONGEST_CELL = 120
+_LONGEST_CELL, _LONGEST_KEY = 60, 120
 
 
 class CompareLedgersParameters(BaseModel):
@@ -182,13 +182,13 @@ def _of_pair(key: str, mine: _Row, theirs: _Row, columns: Sequence[str], amount:
         left, right = mine.cells[column], theirs.cells[column]
         shown = {"column": column, "left": left[:_LONGEST_CELL], "right": right[:_LONGEST_CELL]}
         if column != amount and left != right:
-            yield LedgerDifference(number=1, kind=DifferenceKind.FIELD, key=key, **shown, **lines)
+            yield LedgerDifference(number=1, kind=DifferenceKind.FIELD, key=key[:_LONGEST_KEY], **shown, **lines)
         if column != amount or mine.amount == theirs.amount is not None:
             continue
         readable = mine.amount is not None and theirs.amount is not None
         kind = DifferenceKind.AMOUNT if readable else DifferenceKind.UNREADABLE
         by = (mine.amount or Decimal(0)) - (theirs.amount or Decimal(0))
-        yield LedgerDifference(number=1, kind=kind, key=key, by=by, **shown, **lines)
+        yield LedgerDifference(number=1, kind=kind, key=key[:_LONGEST_KEY], by=by, **shown, **lines)
 
 
 def _unpaired(key: str, row: _Row, column: str, *, sign: int, repeated: bool) -> LedgerDifference:
@@ -199,4 +199,5 @@ def _unpaired(key: str, row: _Row, column: str, *, sign: int, repeated: bool) ->
     if row.amount is None:
         kind = DifferenceKind.UNREADABLE
     by = sign * row.amount if row.amount is not None else None
-    return LedgerDifference.model_validate({"number": 1, "kind": kind, "key": key, "column": column, "by": by, **said})
+    about = {"number": 1, "kind": kind, "key": key[:_LONGEST_KEY], "column": column, "by": by}
+    return LedgerDifference.model_validate({**about, **said})

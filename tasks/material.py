@@ -29,12 +29,10 @@ def find_material(
     """
     found = _Found([], [], {})
     for kind, place, given in sources_of(definition, inputs):
-        path = _local(place, given, readable_roots(org, settings), folder=kind == FOLDER)
-        if kind == FOLDER:
-            _take_folder(found, place, path)
-        else:
-            _take_file(found, place, given, path, told=kind != TABLE)
-        _check_size(place, given, found)
+        try:
+            _take(found, kind, place, given, readable_roots(org, settings))
+        except BadInput as error:
+            raise BadInput(f"inputs.{error.field}", error.value, error.allowed) from None
     return TakeMaterialParameters(inputs=inputs, files=tuple(found.files), left_out=tuple(found.left_out))
 
 
@@ -60,6 +58,15 @@ class _Found:
             found = f"{stem}-{number}{dot}{suffix}" if stem else f"{name}-{number}"
             number += 1
         return found
+
+
+def _take(found: _Found, kind: str, place: str, given: str, roots: list[Path]) -> None:
+    path = _local(place, given, roots, folder=kind == FOLDER)
+    if kind == FOLDER:
+        _take_folder(found, place, path)
+    else:
+        _take_file(found, place, given, path, told=kind != TABLE)
+    _check_size(place, given, found)
 
 
 def _take_folder(found: _Found, place: str, folder: Path) -> None:

@@ -78,7 +78,7 @@ def test_bad_inputs_are_refused_in_one_line_and_nothing_is_created(maos: Maos) -
     for argument, named in (
         ("inputs.question=Why", "inputs.question: 'Why' is not accepted; allowed: minLength: 5"),
         ("inputs.most_words=x", "inputs.most_words: 'x' is not accepted; allowed: JSON of type integer"),
-        ("inputs.folder=/nowhere", "folder: '/nowhere' is not accepted; allowed: "),
+        ("inputs.folder=/nowhere", "inputs.folder: '/nowhere' is not accepted; allowed: "),
         ("workflow=nothing", "workflow: 'nothing' is not accepted; allowed: reconcile-ledgers, "),
         ("version=9", "version: '9' is not accepted; allowed: 1 to 1"),
     ):

@@ -229,12 +229,12 @@ def test_a_refusal_fails_the_run_and_a_rate_limit_is_waited_for(server: Messages
     ("inputs", "field"),
     [
         ({"question": "Why is it so?"}, "inputs"),
-        ({"folder": "/etc", "question": "Why is it so?"}, "folder"),
-        ({"folder": "run_workflow/nothing", "question": "Why is it so?"}, "folder"),
+        ({"folder": "/etc", "question": "Why is it so?"}, "inputs.folder"),
+        ({"folder": "run_workflow/nothing", "question": "Why is it so?"}, "inputs.folder"),
         ({"folder": "run_workflow/documents", "question": "Why"}, "inputs.question"),
         ({"folder": "run_workflow/documents", "question": "Why is it so?", "most_words": "many"}, "inputs.most_words"),
         ({"folder": "run_workflow/documents", "question": "Why is it so?", "engine": "other"}, "inputs"),
-        ({"folder": "../sql", "question": "Why is it so?"}, "folder"),
+        ({"folder": "../sql", "question": "Why is it so?"}, "inputs.folder"),
     ],
 )
 def test_inputs_that_do_not_fit_are_refused_before_anything_is_written(
