@@ -66,11 +66,19 @@ def _checked(asked: DeliverParameters, value: JsonObject | None, material: Mater
     if value is None:
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "the agent's step has no output")
     faults = [f"{place or 'output'}: {words}" for place, _, words in value_faults(asked.output_schema, value)]
-    if faults := faults or citation_faults(asked.output_schema, value, material.documents):
+    if faults := faults or _citation_faults(asked, value, material):
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "; ".join(faults))
     own = "\n".join([*material.documents.values(), _json(material.inputs), _json(asked.output_schema)])
     hidden = redaction()
     return each_text(value, lambda text: hidden.let_out(text, spared=own))
+
+
+def _citation_faults(asked: DeliverParameters, value: JsonObject, material: Material) -> list[str]:
+    # What an engine wrote is kept without what looks like a key: a quote of one is compared with the text without it.
+    hidden = redaction()
+    kept = {name: hidden.without_keys(text) for name, text in material.documents.items()}
+    faults = citation_faults(asked.output_schema, value, material.documents)
+    return faults and citation_faults(asked.output_schema, value, kept)
 
 
 # Any: JSON all the way down.
