@@ -79,7 +79,7 @@ def test_no_link_leads_out(root: Path, settings: Settings, tmp_path: Path) -> No
 
     assert [file.name for file in find(settings, folder="papers").files] == ["own.txt"]
     for inputs in ({"file": "papers/link.txt"}, {"folder": "outside"}, {"file": str(tmp_path / "secret.txt")}):
-        with pytest.raises(BadInput, match="that exists|under"):
+        with pytest.raises(BadInput, match=r"that exists|under"):
             find(settings, **inputs)
 
 
