@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from blocks.claude import ClaudeEngine
 from console.main import cli
 from console.run import checked_request, read_request
 from flows.run_workflow import run_workflow
@@ -87,6 +88,8 @@ def standing(name: str = "research-documents") -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def shipped(prefect_api: str, org_id: UUID) -> UUID:  # noqa: ARG001
+    # Without a key: runs are rehearsals.
+    ClaudeEngine().save("default", overwrite=True)
     ensure_demo_workflows(SHIPPED)
     return org_id
 
