@@ -6,9 +6,16 @@ import os
 import shutil
 from pathlib import Path
 
+from console.workflow_inputs import definition_of
+from maos.canonical import digest_of
+from maos.json_schemas import with_texts
 from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
 from maos.settings import load_settings
+from maos.workflow_request import RunWorkflowRequest
+from maos.workflows import SOURCES
 from tasks.datasets import inspect_dataset, readable_roots
+from tasks.material import find_material, sources_of
+from tasks.workflows import checked_inputs
 
 
 def with_stored_dataset(request: RunRequest) -> RunRequest:
@@ -22,10 +29,15 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     """
     paths = _out_of_reach(request)
     settings = load_settings()
-    for dataset, path in paths.items():
-        # The person at the keyboard may read the file: it is looked at where it lies before it is copied.
-        here = settings.model_copy(update={"dataset_roots": [path.resolve().parent]})
-        inspect_dataset(dataset, org=request.org, settings=here)
+    # The person at the keyboard may read the files: they are looked at where they lie before they are copied.
+    folders = [path.resolve().parent for path in paths.values()]
+    here = settings.model_copy(update={"dataset_roots": [*settings.dataset_roots, *folders]})
+    if isinstance(request, RunWorkflowRequest):
+        definition = definition_of(request)
+        find_material(definition, checked_inputs(definition, request.inputs), org=request.org, settings=here)
+    else:
+        for dataset in paths:
+            inspect_dataset(dataset, org=request.org, settings=here)
     store = settings.dataset_store / request.org
     return _renamed(request, {dataset: str(_store(path, store)) for dataset, path in paths.items()})
 
@@ -40,6 +52,8 @@ def bring_within_reach(request: RunRequest) -> None:
 def _datasets_of(request: RunRequest) -> tuple[str, ...]:
     if isinstance(request, AnalyzeDataRequest):
         return request.datasets
+    if isinstance(request, RunWorkflowRequest):
+        return tuple(given for _, _, given in sources_of(definition_of(request), request.inputs))
     return (request.dataset,) if isinstance(request, DatasetRequest) else ()
 
 
@@ -47,6 +61,10 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
     if isinstance(request, AnalyzeDataRequest):
         datasets = tuple(names.get(dataset, dataset) for dataset in request.datasets)
         return request.model_copy(update={"datasets": datasets})
+    if isinstance(request, RunWorkflowRequest):
+        schema = definition_of(request).inputs
+        inputs = with_texts(schema, request.inputs, SOURCES, lambda path: names.get(path, path))
+        return request.model_copy(update={"inputs": inputs})
     if isinstance(request, DatasetRequest):
         return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
     return request
@@ -59,17 +77,27 @@ def _out_of_reach(request: RunRequest) -> dict[str, Path]:
     return {
         dataset: path
         for dataset, path in paths.items()
-        if path.is_file() and not any(path.resolve().is_relative_to(root) for root in roots)
+        if path.exists() and not any(path.resolve().is_relative_to(root) for root in roots)
     }
 
 
 def _store(path: Path, folder: Path) -> Path:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    stored = folder / digest[:16] / path.name
+    stored = folder / _digest_of(path)[:16] / path.resolve().name
     if not stored.exists():
         stored.parent.mkdir(parents=True, exist_ok=True)
         partial = stored.with_suffix(".partial")
-        shutil.copyfile(path, partial)
+        if path.is_dir():
+            shutil.copytree(path, partial, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(path, partial)
         partial.replace(stored)
     return stored
+
+
+def _digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file; of a folder, that of the names and digests of its files."""
+    if not path.is_dir():
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    files = sorted(each for each in path.rglob("*") if each.is_file())
+    return digest_of([[each.relative_to(path).as_posix(), _digest_of(each)] for each in files])

@@ -6,7 +6,7 @@ import click
 
 from console.lazy_group import LazyGroup
 from console.prefect_environment import point_prefect_at_server
-from maos.errors import BadInput, MaosError, PlanRefused, PolicyRefused, RulesRefused
+from maos.errors import BadInput, MaosError, PlanRefused, PolicyRefused, RulesRefused, WorkflowRefused
 from tasks.logs import guard
 from tasks.secrecy import keeper
 
@@ -34,6 +34,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("console.evidence:evidence", "Write the evidence of a run into one file; verify such a file."),
     "rules": ("console.rules:rules", "Check, show, store and compare rules; rehearse them on past actions."),
     "policy": ("console.policy:policy", "Show, check, store and compare who waits for whom, and who approves."),
+    "workflows": ("console.workflows:workflows", "Register, list, show, disable and export workflows of agents."),
     "engines": ("console.engines:engines", "Check that the configured engines answer."),
     "prices": ("console.prices:prices", "Show and agree on prices; recompute what past calls cost."),
     "budgets": ("console.budgets:budgets", "Set, show and top up what an organisation may spend."),
@@ -92,7 +93,7 @@ def main() -> None:
         sys.exit(_BAD_INPUT)
     except click.ClickException as error:
         _complain(error.format_message(), _BAD_INPUT if isinstance(error, click.UsageError) else _FAILURE)
-    except (BadInput, PlanRefused, PolicyRefused, RulesRefused) as error:
+    except (BadInput, PlanRefused, PolicyRefused, RulesRefused, WorkflowRefused) as error:
         if debug:
             raise
         _complain(str(error), _BAD_INPUT)

@@ -13,6 +13,7 @@ from console.datasets import with_stored_dataset
 from console.follow import ended_well, follow
 from console.output import print_json
 from console.prefect_api import start_run
+from console.workflow_inputs import INPUT, with_inputs
 from maos.errors import BadInput
 from maos.mail_request import IMAP
 from maos.plan_check import check_plan
@@ -99,13 +100,16 @@ def read_request(
     fields = _fields_of_file(file) | dict(_field_of(param) for param in params)
     if org:
         fields["org"] = org
+    single = {name: fields.pop(name) for name in list(fields) if name.startswith(INPUT)}
     try:
-        return entrypoint.request.model_validate(fields)
+        request = entrypoint.request.model_validate(fields)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = ".".join(map(str, fault["loc"])) or "request"
         value = "" if fault["type"] == "missing" else str(fault["input"])[:200]
         raise BadInput(name, value, _allowed(entrypoint, fault["msg"], name)) from None
+    folder = file.absolute().parent if file else Path.cwd()
+    return with_inputs(request, single, folder=folder)
 
 
 def _allowed(entrypoint: Entrypoint, message: str, name: str) -> str:
@@ -131,6 +135,8 @@ def _field_of(param: str) -> tuple[str, Any]:
     if not separator:
         raise BadInput("--param", param, "KEY=VALUE")
     value: Any = text
+    if name == "inputs" or name.startswith(INPUT):
+        return name, _object_of(name, text) if name == "inputs" else text
     if text.startswith("[") and name not in _PATHS:
         value = _list_of(name, text)
     elif name in _LISTS:
@@ -143,6 +149,15 @@ def _list_of(name: str, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         raise BadInput(name, text, 'a JSON list, such as ["north", "south"]') from None
+
+
+def _object_of(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise BadInput(
+            name, text, 'a JSON object, such as {"question": "..."}; or one input: inputs.question=...'
+        ) from None
 
 
 def _within(folder: Path, name: str, value: Any) -> Any:

@@ -19,6 +19,9 @@ from maos.references import StepId
 # The words in which an agent is reminded, once, of the list that it has to keep, or of the rules.
 NO_LIST = "You end without a todo list. Write it with `update_todos`, finish what is open, and give your answer again."
 FAULTY_ANSWER = "The rules of the house do not allow your answer. Give it again, whole, without what they name:"
+MISFIT = (
+    "Your answer is not in the form that was asked for. Give it again, whole, as one JSON object, with this put right:"
+)
 OPEN_POINTS = "Your todo list has open points. Finish or drop them with `update_todos`, and give your answer again."
 
 
@@ -59,6 +62,7 @@ class Turn(_Frozen):
     refused: Mapping[str, str] = Field(default_factory=dict, description="What people refused, by fingerprint: why.")
     proposed: tuple[JsonObject, ...] = Field(default=(), description="Steps that were proposed before it and taken.")
     faults: tuple[str, ...] = Field(default=(), description="What the rules have against the answer given in it.")
+    misfits: tuple[str, ...] = Field(default=(), description="What keeps the answer from having its form.")
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
@@ -90,6 +94,8 @@ class Frame:
     answers: dict[str, str] = field(default_factory=dict)
     todos: tuple[Todo, ...] = ()
     reminded: bool = False
+    # Apart from the other reminder: an agent that forgot its list has not had its answer corrected yet.
+    corrected: bool = False
     answer: str | None = None
     parent: "Frame | None" = None
     handed_over_by: str = ""
@@ -155,6 +161,9 @@ class Standing:
         reminder = _reminder(frame.todos, turn.faults)
         if reminder and not frame.reminded:
             frame.reminded, frame.prompt = True, reminder
+            return
+        if turn.misfits and not frame.corrected:
+            frame.corrected, frame.prompt = True, "\n".join((MISFIT, *turn.misfits))
             return
         frame.answer = turn.text
         if frame.parent:

@@ -6,6 +6,7 @@ MaosError
 │   ├── PlanRefused        every fault of a plan at once
 │   ├── RulesRefused       a document of rules cannot be read or accepted; every fault at once
 │   ├── PolicyRefused      a document of a policy cannot be read or accepted; every fault at once
+│   ├── WorkflowRefused    a document of a workflow cannot be read or accepted; every fault at once
 │   ├── QueryRefused       a query asks for more than it may; every fault at once
 │   ├── RuleBroken         a step with its final parameters breaks rules
 │   └── UnpricedModel      no price is known, so the use is refused
@@ -87,6 +88,12 @@ class PolicyRefused(_EveryFault):
     """A document of a policy cannot be read or accepted; every fault is named."""
 
     refused = "the policy"
+
+
+class WorkflowRefused(_EveryFault):
+    """A document of a workflow cannot be read or accepted; every fault is named."""
+
+    refused = "the workflow"
 
 
 class QueryRefused(_EveryFault):

@@ -7,9 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from maos.actions import ActionSpec, ArtifactRef
+from maos.actions import ActionSpec, ArtifactRef, JsonObject
+from maos.agent_answer import CITATIONS
 from maos.autonomy import AutonomyLevel
 from maos.engines import EngineType
+from maos.json_schemas import schema_faults
 from maos.plans import PlanStep
 from maos.rendering import TemplateText
 from maos.risk import RiskLevel
@@ -56,6 +58,9 @@ class InvestigationParameters(_Strict):
     tools: tuple[ToolName, ...] = Field(default=(), max_length=40, description="Actions of services it may use.")
     sub_agents: tuple[SubAgent, ...] = Field(default=(), max_length=20, description="Whom it may hand tasks to.")
     limits: AgentLimits = AgentLimits()
+    output_schema: JsonObject | None = Field(
+        default=None, description="JSON Schema of the answer; it is asked for once more where it does not fit."
+    )
 
     @model_validator(mode="after")
     def _known_and_once(self) -> Self:
@@ -67,6 +72,8 @@ class InvestigationParameters(_Strict):
             for name in agent.sub_agents:
                 if name not in names:
                     raise ValueError(f"sub_agents: {agent.name!r} names {name!r}; known: {', '.join(sorted(names))}")
+        if self.output_schema is not None and (faults := schema_faults(self.output_schema, formats=CITATIONS)):
+            raise ValueError(f"output_schema: {'; '.join(faults)}")
         return self
 
     def sub_agent(self, name: str) -> SubAgent | None:
@@ -95,6 +102,7 @@ class Investigation(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     answer: str
+    value: JsonObject | None = Field(default=None, description="The answer, where a schema was asked for.")
     todos: tuple[Todo, ...]
     files: tuple[ArtifactRef, ...] = Field(description="What the agent and its sub-agents have written.")
     turns: int = Field(ge=0, description="Calls of the engine that were answered.")

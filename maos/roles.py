@@ -24,6 +24,7 @@ class Permission(StrEnum):
     MARK_WRONG = "mark what was approved as wrong"
     WITHDRAW_EXEMPTIONS = "withdraw exemptions from approvals"
     STORE_RULES = "store the organisation's rules"
+    REGISTER_WORKFLOWS = "register and disable workflows"
     STORE_POLICY = "store the organisation's policy"
     SET_PRICES = "agree on prices"
     SET_BUDGETS = "set and top up budgets, and say by whose calendar they begin"

@@ -89,7 +89,7 @@ def desk_for(payload: Payload, journal: Journal) -> Desk:
         InputMismatch: when the turns are not those of this step, or it reads too much.
     """
     parameters = InvestigationParameters.model_validate(payload.parameters)
-    goal = goal_of(parameters.goal, payload.inputs)
+    goal = goal_of(parameters.goal, payload.inputs, parameters.output_schema)
     try:
         standing = standing_of(journal.turns, Team(payload.step, parameters), goal)
     except ValueError as error:

@@ -3,6 +3,7 @@
 import hashlib
 
 from maos.actions import ArtifactRef, StepOutcome
+from maos.agent_answer import value_of
 from maos.investigation import Investigation, TodoState
 from tasks.agent_desk import Desk
 from tasks.agent_journal import folder_name
@@ -13,7 +14,9 @@ def outcome_of(desk: Desk, transcript: ArtifactRef) -> StepOutcome:
     files = files_of(desk)
     lead = desk.standing.lead
     turns = desk.used.turns + 1
-    found = Investigation(answer=lead.answer or "", todos=lead.todos, files=files, turns=turns)
+    answer = lead.answer or ""
+    value = value_of(answer) if desk.parameters.output_schema else None
+    found = Investigation(answer=answer, value=value, todos=lead.todos, files=files, turns=turns)
     left = sum(todo.state is TodoState.OPEN for todo in lead.todos)
     open_points = f", {left} points left open" if left else ""
     return StepOutcome(

@@ -2,10 +2,11 @@
 
 from pydantic import ValidationError
 
-from maos.actions import ActionSpec, StepOutcome
+from maos.actions import ActionSpec, JsonObject, StepOutcome
 from maos.agent_journal import Message, ToolCall, Turn
 from maos.agent_policy import Ruling
 from maos.investigation import Investigation, Todo, TodoState
+from maos.rehearsed_json import rehearsed_value
 from tasks.agent_desk import Desk
 from tasks.agent_journal import write_turn
 from tasks.agent_tools.services import carry_out
@@ -25,7 +26,8 @@ def rehearse(desk: Desk) -> None:
             *(Todo(text=f"Call {name}", state=_state(name, called)) for name in desk.parameters.tools),
             Todo(text="Answer", state=TodoState.DONE),
         )
-        found = Investigation(answer=answer, todos=todos, files=(), turns=0, rehearsed=True)
+        value = _value(desk)
+        found = Investigation(answer=answer, value=value, todos=todos, files=(), turns=0, rehearsed=True)
         file = write_turn(desk.payload, _turn(desk, answer, attempt.number))
         outcome = StepOutcome(output=found.model_dump(mode="json"), summary=_SUMMARY, artifacts=(file,))
         attempt.complete(outcome)
@@ -63,6 +65,12 @@ def _answer(desk: Desk, called: dict[str, str]) -> str:
         *(f"{agent.name} was handed no task." for agent in desk.parameters.sub_agents),
     ]
     return "\n".join(lines)
+
+
+def _value(desk: Desk) -> JsonObject | None:
+    """Return what stands in the place of an answer in a form, where one is asked for."""
+    schema = desk.parameters.output_schema
+    return rehearsed_value(schema, desk.payload.inputs) if schema else None
 
 
 def _turn(desk: Desk, answer: str, number: int) -> Turn:

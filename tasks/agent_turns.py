@@ -7,6 +7,7 @@ from prefect import get_run_logger
 
 from blocks.claude_agent import AgentReply, ask_agent, request_bytes
 from maos.actions import JsonObject
+from maos.agent_answer import answer_faults
 from maos.agent_journal import Message, ToolCall, Turn
 from maos.agent_limits import check_money, check_time, reply_tokens
 from maos.agent_prompt import system_of, tools_of
@@ -93,8 +94,8 @@ def _end(desk: Desk, attempt: Attempt, turn: Turn) -> bool:
     standing = desk.standing
     standing.take(turn)
     if standing.done:
-        if turn.faults:
-            raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "\n".join(turn.faults))
+        if faults := (*turn.faults, *turn.misfits):
+            raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, "\n".join(faults))
         outcome = outcome_of(desk, write_turn(desk.payload, turn))
         attempt.complete(outcome)
         return False
@@ -120,11 +121,21 @@ def _turn(desk: Desk, saying: _Saying, reply: AgentReply, number: int) -> Turn:
         proposed=tuple(saying.answers.proposed),
     )
     _check(turn, reply)
-    return turn if turn.calls else turn.model_copy(update={"faults": _faults(desk, turn)})
+    if turn.calls:
+        return turn
+    return turn.model_copy(update={"faults": _faults(desk, turn), "misfits": _misfits(desk, turn)})
 
 
 def _faults(desk: Desk, answered: Turn) -> tuple[str, ...]:
     return tuple(text_faults(desk.rules, {"answer": answered.text}))
+
+
+def _misfits(desk: Desk, answered: Turn) -> tuple[str, ...]:
+    schema = desk.parameters.output_schema
+    if schema is None or desk.frame.parent:
+        # What an agent answers to another is between the two.
+        return ()
+    return tuple(answer_faults(schema, answered.text, desk.payload.inputs))
 
 
 def _check(turn: Turn, reply: AgentReply) -> None:

@@ -24,9 +24,12 @@ from tasks.services import (
     checkpoint,
     content,
     correspondence,
+    deliver_output,
     draw_answer,
     email,
+    ledgers,
     mail,
+    material,
     present_answer,
     profile,
     profile_tables,
@@ -42,6 +45,7 @@ SERVICE_MODULES = (
     *(profile_tables, run_query, draw_answer, present_answer),
     *(mail, correspondence),
     content,
+    *(material, ledgers, deliver_output),
 )
 
 WRITING: dict[str, WritingAction] = {

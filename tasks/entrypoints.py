@@ -10,9 +10,11 @@ from maos.engines import EngineType
 from maos.mail_request import ProcessEmailRequest
 from maos.plans import Plan
 from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
+from maos.workflow_request import RunWorkflowRequest
 from tasks.analyses import plan_analysis
 from tasks.correspondents import plan_mail
 from tasks.reports import plan_report
+from tasks.workflows import plan_workflow
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ ENTRYPOINTS: dict[str, Entrypoint] = {
         ProcessEmailRequest, plan_mail, "process-email/process-email", frozenset({EngineType.CLAUDE_CLI})
     ),
     "generate_content": Entrypoint(GenerateContentRequest, content_plan, "generate-content/generate-content"),
+    "run_workflow": Entrypoint(RunWorkflowRequest, plan_workflow, "run-workflow/run-workflow"),
 }
 
 

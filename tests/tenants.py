@@ -26,6 +26,7 @@ from sql import (
     organizations,
     policies,
     retention,
+    workflows,
 )
 from sql.agent_memory import note
 from sql.agent_tables import SharedMemory
@@ -42,6 +43,7 @@ from sql.reviewer_tables import ReviewerCode
 from sql.rules import add_rules
 from sql.session import org_session, system_session
 from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, utc_now
+from sql.workflows import NewWorkflow
 from tasks.billing import close_month
 from tests.billed_calls import MAY
 from tests.rows import PLAN, add_approval, add_run, invocation
@@ -50,6 +52,7 @@ LIKENESS = Likeness(team=None, action="act", shape="{}", risk=RiskLevel.LOW)
 TOKENS_USED = 1000
 MAILBOX = "/var/mail/desk"
 BILLED_MONTH = BillingMonth.read("2026-05")
+WORKFLOW = "name: small\ntitle: Small\ngoal: Do it.\ninputs: {type: object}\noutput: {type: object}\n"
 OWNERS = ("ann@{}.example", "eve@{}.example")
 
 
@@ -209,13 +212,14 @@ def _mailed(org_id: UUID, run: UUID) -> UUID:
 
 
 def _written(org_id: UUID, owner: str) -> None:
-    """Add what owners agree on: rules, a policy, prices."""
+    """Add what owners agree on: rules, a policy, prices, a workflow."""
     now = utc_now()
     agreed = {"model": "*", "rates": {}, "markup_percent": Decimal(5), "effective_from": now, "set_by": owner}
     with org_session(org_id) as session:
         add_rules(org_id, f"# {owner}", version=1, stored_by=owner, session=session)
         policy = NewPolicy("autonomy: supervised", read_only_exempt=None, reason="first", stored_by=owner)
         policies.add_policy(org_id, policy, version=1, session=session)
+        workflows.add_workflow(org_id, NewWorkflow("small", "Small", WORKFLOW, owner), version=1, session=session)
         session.add(PriceOverrideRow(org_id=org_id, set_at=now, **agreed))
 
 

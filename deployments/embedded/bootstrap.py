@@ -3,6 +3,7 @@
 import importlib
 import sys
 import time
+from pathlib import Path
 
 from deployments.embedded.credentials import ensure_credentials
 from deployments.embedded.databases import give_logins
@@ -14,11 +15,12 @@ from deployments.embedded.registry import project_digest, read_registry
 from maos.errors import MaosError, StackError
 from maos.settings import Settings, home_folder, load_settings
 from sql.database import upgrade
-from sql.demo import ensure_demo_organization
+from sql.demo import ensure_demo_organization, ensure_demo_workflows
 from tasks.logs import guard
 from tasks.secrecy import without_secrets
 
 _API_SECONDS = 120.0
+_WORKFLOWS = Path(__file__).resolve().parent.parent.parent / "examples" / "workflows"
 
 
 def migrate(settings: Settings, home: Home, *, embedded: bool) -> None:
@@ -30,6 +32,7 @@ def migrate(settings: Settings, home: Home, *, embedded: bool) -> None:
     if embedded:
         give_logins(admin_url, ensure_credentials(home.credentials))
         ensure_demo_organization()
+        ensure_demo_workflows(_WORKFLOWS)
 
 
 def register(settings: Settings, home: Home) -> None:

@@ -16,7 +16,8 @@ import sql.policy_tables
 import sql.retention_tables
 import sql.reviewer_tables
 import sql.rules_tables
-import sql.tables  # noqa: F401 - registers every table in the metadata
+import sql.tables
+import sql.workflow_tables  # noqa: F401 - registers every table in the metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=SQLModel.metadata)
 with context.begin_transaction():

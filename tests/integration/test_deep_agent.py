@@ -47,6 +47,7 @@ def test_an_agent_works_with_tools_until_it_answers(bench: Bench, server: Messag
     assert turns() == [(number, "Ada", "pending", None) for number in (1, 2, 3)] + [(4, "Ada", "completed", None)]
     assert result() == {
         "answer": "It is done.",
+        "value": None,
         "todos": [{"text": "All of it", "state": "done"}],
         "files": [],
         "turns": 4,

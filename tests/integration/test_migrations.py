@@ -26,7 +26,8 @@ import sql.policy_tables
 import sql.retention_tables
 import sql.reviewer_tables
 import sql.rules_tables
-import sql.tables  # noqa: F401 - registers every table in the metadata
+import sql.tables
+import sql.workflow_tables  # noqa: F401 - registers every table in the metadata
 from deployments.embedded.postgres import Cluster
 from maos.audit import FIRST_COLUMNS, GENESIS_HASH, AuditLink, ChainReader, document_of, link_hash
 from maos.budgets import EVER, BudgetUnit, Hold

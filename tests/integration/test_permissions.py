@@ -29,7 +29,7 @@ from tests.gates import REVIEWER, answer_form, only_run_id, pending, rows, wait_
 from tests.plans import Bench, step
 from tests.rows import add_approval, add_run
 from tests.rule_books import document
-from tests.tenants import LIKENESS
+from tests.tenants import LIKENESS, WORKFLOW
 
 STRANGER = "stranger@else.example"
 
@@ -66,6 +66,8 @@ class Stage:
         self.rules.write_text(document("limits: {steps: 3}", "Ours."))
         self.policy = folder / "policy.yaml"
         self.policy.write_text("autonomy: supervised\n")
+        self.workflow = folder / "workflow.yaml"
+        self.workflow.write_text(WORKFLOW)
         self.person = STRANGER
         add_people(org_id)
 
@@ -108,6 +110,8 @@ COMMANDS: dict[str, tuple[Permission, Command]] = {
     "runs retry": (Permission.START_RUNS, lambda s: (str(s.ended_id),)),
     "rules set": (Permission.STORE_RULES, lambda s: (str(s.rules), "--org", "demo")),
     "policy set": (Permission.STORE_POLICY, lambda s: (str(s.policy), "--org", "demo", "--reason", "x")),
+    "workflows register": (Permission.REGISTER_WORKFLOWS, lambda s: (str(s.workflow), "--org", "demo")),
+    "workflows disable": (Permission.REGISTER_WORKFLOWS, lambda _: ("small", "--org", "demo")),
     "reviewers enroll": (Permission.ENROL, lambda _: (REVIEWER, "--no-confirm")),
     "reviewers revoke": (Permission.ENROL, lambda _: (REVIEWER,)),
     "learning withdraw": (Permission.WITHDRAW_EXEMPTIONS, lambda s: (str(s.exemption_id), "--note", "x")),

@@ -61,11 +61,12 @@ from sql.runs import RunFilter, find_run
 from sql.session import org_session, owner_session, system_session
 from sql.tables import AgentInvocation, EffectRow, InvocationVendorDetail, OrchestratorRun
 from sql.usage import UsageFilter
+from sql.workflows import NewWorkflow
 from tasks.billing import statement_of
 from tasks.exports import manifest_now
 from tests.gates import rows
 from tests.rows import PLAN, invocation
-from tests.tenants import BILLED_MONTH, LIKENESS, MAILBOX, TOKENS_USED, Tenant, fill
+from tests.tenants import BILLED_MONTH, LIKENESS, MAILBOX, TOKENS_USED, WORKFLOW, Tenant, fill
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
@@ -102,6 +103,7 @@ class Known:
         )
         self.new_budget = self.budget.model_copy(update={"unit": BudgetUnit.CALLS})
         self.statement = statement_of(tenant.id, BILLED_MONTH)
+        self.new_workflow = NewWorkflow("small", "Small", WORKFLOW, "x")
         self.vote = Vote(email=tenant.owner, approves=False)
         self.recipient = Recipient(channel=Channel.EMAIL, address=tenant.owner)
         self.request = DecisionRequest(
@@ -502,6 +504,11 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
         [figures[Measure.INPUT] for figures in f(BILLED_MONTH, "UTC", session=s).values()] != [TOKENS_USED]
     ),
     "votes.votes_on": lambda f, k, s: f([k.approval.id], session=s),
+    "workflows.add_workflow": lambda f, k, s: f(k.org_id, k.new_workflow, version=2, session=s),
+    "workflows.disable": lambda f, k, s: f(k.org_id, "small", by="x", session=s),
+    "workflows.list_workflows": lambda f, k, s: f(k.org_id, session=s),
+    "workflows.next_version": lambda f, k, s: f(k.org_id, "small", session=s) - 1,
+    "workflows.versions_of": lambda f, k, s: f(k.org_id, "small", session=s),
 }
 
 # The wall speaks up where a row would be attached, or a right is missing; a row that must be there is not found.

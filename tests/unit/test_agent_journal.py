@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from maos.agent_journal import NO_LIST, OPEN_POINTS, Message, Standing, Turn, standing_of
+from maos.agent_journal import MISFIT, NO_LIST, OPEN_POINTS, Message, Standing, Turn, standing_of
 from maos.agent_limits import MOST_IDENTICAL_CALLS
 from maos.agent_team import Team
 from maos.engines import EngineType
@@ -68,6 +68,24 @@ def test_the_list_is_reminded_of_once(before: tuple[tuple[str, dict[str, Any]], 
 
     assert (once.done, once.lead.prompt) == (False, reminder)
     assert twice.lead.answer == "b"
+
+
+def test_an_answer_without_its_form_is_corrected_once_whether_or_not_the_list_was_reminded_of() -> None:
+    wrong = {"misfits": ("the answer is no JSON object",)}
+    listed = _turn(1, LIST)
+
+    told = _after(listed, _turn(2, text="a", **wrong))
+    right = _after(listed, _turn(2, text="a", **wrong), _turn(3, text="{}"))
+    wrong_again = _after(listed, _turn(2, text="a", **wrong), _turn(3, text="b", **wrong))
+    forgetful = _after(
+        _turn(1, text="a", **wrong), listed.model_copy(update={"number": 2}), _turn(3, text="b", **wrong)
+    )
+
+    assert (told.done, told.lead.prompt) == (False, f"{MISFIT}\nthe answer is no JSON object")
+    assert right.lead.answer == "{}"
+    # Whoever took the turn looks at its misfits, and fails the step.
+    assert wrong_again.done
+    assert (forgetful.done, forgetful.lead.prompt) == (False, f"{MISFIT}\nthe answer is no JSON object")
 
 
 def test_a_list_that_has_no_form_is_none() -> None:

@@ -23,6 +23,7 @@ TABLE: dict[Permission, set[str]] = {
     Permission.MARK_WRONG: {"owner", "operator", "reviewer"},
     Permission.WITHDRAW_EXEMPTIONS: {"owner"},
     Permission.STORE_RULES: {"owner"},
+    Permission.REGISTER_WORKFLOWS: {"owner"},
     Permission.STORE_POLICY: {"owner"},
     Permission.SET_PRICES: {"owner"},
     Permission.SET_BUDGETS: {"owner"},
