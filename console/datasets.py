@@ -6,9 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+from maos.image_request import CreateImageRequest
 from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
 from maos.settings import load_settings
 from tasks.datasets import inspect_dataset, readable_roots
+from tasks.reference_images import find_reference
 
 
 def with_stored_dataset(request: RunRequest) -> RunRequest:
@@ -18,14 +20,17 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     are within its reach.
 
     Raises:
-        BadInput: when a file holds no table; nothing is copied then.
+        BadInput: when a file holds no table, or no picture where one is asked for; nothing is copied then.
     """
     paths = _out_of_reach(request)
     settings = load_settings()
     for dataset, path in paths.items():
         # The person at the keyboard may read the file: it is looked at where it lies before it is copied.
         here = settings.model_copy(update={"dataset_roots": [path.resolve().parent]})
-        inspect_dataset(dataset, org=request.org, settings=here)
+        if isinstance(request, CreateImageRequest):
+            find_reference(dataset, org=request.org, settings=here)
+        else:
+            inspect_dataset(dataset, org=request.org, settings=here)
     store = settings.dataset_store / request.org
     return _renamed(request, {dataset: str(_store(path, store)) for dataset, path in paths.items()})
 
@@ -40,6 +45,8 @@ def bring_within_reach(request: RunRequest) -> None:
 def _datasets_of(request: RunRequest) -> tuple[str, ...]:
     if isinstance(request, AnalyzeDataRequest):
         return request.datasets
+    if isinstance(request, CreateImageRequest):
+        return request.references
     return (request.dataset,) if isinstance(request, DatasetRequest) else ()
 
 
@@ -47,6 +54,9 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
     if isinstance(request, AnalyzeDataRequest):
         datasets = tuple(names.get(dataset, dataset) for dataset in request.datasets)
         return request.model_copy(update={"datasets": datasets})
+    if isinstance(request, CreateImageRequest):
+        references = tuple(names.get(reference, reference) for reference in request.references)
+        return request.model_copy(update={"references": references})
     if isinstance(request, DatasetRequest):
         return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
     return request

@@ -24,6 +24,7 @@ from tasks.services import (
     correspondence,
     draw_answer,
     email,
+    image_batch,
     mail,
     present_answer,
     profile,
@@ -38,7 +39,7 @@ from tasks.services.registry import SERVICES
 SERVICE_MODULES = (
     *(profile, aggregate, charts, publish, checkpoint, email, webhook),
     *(profile_tables, run_query, draw_answer, present_answer),
-    *(mail, correspondence),
+    *(mail, correspondence, image_batch),
 )
 
 WRITING: dict[str, WritingAction] = {

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from maos.engines import EngineType
+from maos.image_request import CreateImageRequest
 from maos.mail_request import ProcessEmailRequest
 from maos.plans import Plan
 from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
 from tasks.analyses import plan_analysis
 from tasks.correspondents import plan_mail
+from tasks.illustrations import plan_images
 from tasks.reports import plan_report
 
 
@@ -31,6 +33,7 @@ ENTRYPOINTS: dict[str, Entrypoint] = {
     "process_email": Entrypoint(
         ProcessEmailRequest, plan_mail, "process-email/process-email", frozenset({EngineType.CLAUDE_CLI})
     ),
+    "create_image": Entrypoint(CreateImageRequest, plan_images, "create-image/create-image"),
 }
 
 
