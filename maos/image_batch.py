@@ -30,8 +30,7 @@ class MissingPicture(_Value):
     """A picture that was asked for and not made."""
 
     number: int
-    kind: FailureKind
-    refused: bool = Field(description="Whether the engine declined for safety.")
+    kind: FailureKind = Field(description="`declined`: the engine refused it for safety.")
     reason: str
 
 

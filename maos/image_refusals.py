@@ -34,18 +34,13 @@ _REASONS: dict[FailureKind, str] = {
 }
 
 
-def is_safety_refusal(kind: FailureKind) -> bool:
-    """Say whether the engine declined: asking it again would be declined again."""
-    return kind is FailureKind.DECLINED
-
-
 def reason_of(kind: FailureKind, detail: str) -> str:
     """Return why a picture is missing.
 
     Args:
         detail: what operators read of the failure; nothing of it is repeated.
     """
-    if not is_safety_refusal(kind):
+    if kind is not FailureKind.DECLINED:
         return _REASONS.get(kind, kind.value.replace("_", " "))
     said = next((_DECLINED[word] for word in _ENGINE_WORD.findall(detail) if word in _DECLINED), "")
     what = "the prompt was refused" if _PROMPT_BLOCKED in detail else "the picture was refused"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, field_validator
 
-from maos.images import MOST_REFERENCES, AspectRatio, ImageParameters
+from maos.images import MOST_REFERENCES, AspectRatio, checked_prompt
 from maos.rendering import literal
 from maos.requests import RunRequest
 
@@ -41,6 +41,7 @@ class CreateImageRequest(RunRequest):
     @field_validator("prompt")
     @classmethod
     def _of_a_size_that_is_sent(cls, prompt: str) -> str:
+        plain = "\n".join(prompt.strip().splitlines())
         # As a parameter it is a template: braces in it take more room there.
-        ImageParameters(prompt=literal(prompt))
-        return prompt
+        checked_prompt(literal(plain))
+        return plain

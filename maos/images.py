@@ -25,6 +25,19 @@ REFERENCE_TOKENS = 2240
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"]
 
 
+def checked_prompt(prompt: str) -> str:
+    """Return a prompt that may be sent.
+
+    Raises:
+        ValueError: when it says nothing, or is longer than what is priced.
+    """
+    if not prompt.strip():
+        raise ValueError("a picture of nothing")
+    if (size := len(prompt.encode())) > LONGEST_PROMPT_BYTES:
+        raise ValueError(f"{size:,} bytes of UTF-8; at most {LONGEST_PROMPT_BYTES:,} are sent")
+    return prompt
+
+
 class ReferenceImage(BaseModel):
     """A picture that the engine is shown: the file that the plan was made for, and no other."""
 
@@ -49,11 +62,7 @@ class ImageParameters(BaseModel):
     @field_validator("prompt")
     @classmethod
     def _of_a_size_that_was_priced(cls, prompt: str) -> str:
-        if not prompt.strip():
-            raise ValueError("a picture of nothing")
-        if (size := len(prompt.encode())) > LONGEST_PROMPT_BYTES:
-            raise ValueError(f"{size:,} bytes of UTF-8; at most {LONGEST_PROMPT_BYTES:,} are sent")
-        return prompt
+        return checked_prompt(prompt)
 
 
 class CreatedImage(BaseModel):

@@ -50,7 +50,9 @@ def run_gemini_image(order: StepOrder) -> None:
 def _rehearse(payload: Payload) -> StepOutcome:
     _references(payload)
     with Attempt(payload, task_run_id=task_run_id()) as attempt:
-        picture = rehearsed_png(digest_of_prompt(_prompt(payload)), _parameters(payload).aspect_ratio)
+        # By its step, too: pictures of one prompt are told apart.
+        seed = digest_of_prompt(f"{_prompt(payload)}\n{payload.step.id}")
+        picture = rehearsed_png(seed, _parameters(payload).aspect_ratio)
         outcome = _outcome(payload, picture, "Rehearsal: drawn by rule, no engine was called.")
         attempt.complete(outcome)
     return outcome

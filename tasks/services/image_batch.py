@@ -16,7 +16,7 @@ from maos.image_batch import (
     PublishedImages,
 )
 from maos.image_plan import CollectParameters, PublishImagesParameters, image_id
-from maos.image_refusals import is_safety_refusal, reason_of
+from maos.image_refusals import reason_of
 from maos.image_view import missing_in_words, page_of, preview_of
 from maos.images import CreatedImage
 from maos.risk import RiskLevel
@@ -127,7 +127,7 @@ def _made(call: ServiceCall[CollectParameters], number: int, image: CreatedImage
 
 def _missing(call: ServiceCall[CollectParameters], number: int) -> MissingPicture:
     kind, detail = _last_failure(call, image_id(number))
-    return MissingPicture(number=number, kind=kind, refused=is_safety_refusal(kind), reason=reason_of(kind, detail))
+    return MissingPicture(number=number, kind=kind, reason=reason_of(kind, detail))
 
 
 @outlasting
