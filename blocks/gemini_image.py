@@ -180,14 +180,13 @@ class ImageClient:
             raise failure_of(error, self._call, key=self._key) from None
 
     def _ask(self, prompt: str, aspect_ratio: AspectRatio, references: Sequence[bytes]) -> "ImageAnswer":
-        from google.genai.types import Part
+        from google.genai.types import Content, Part
 
+        shown = (Part.from_bytes(data=each, mime_type="image/png") for each in references)
+        parts = [Part.from_text(text=prompt), *shown]
         return self._sdk.models.generate_content(
             model=IMAGE_MODEL,
-            contents=[
-                Part.from_text(text=prompt),
-                *(Part.from_bytes(data=each, mime_type="image/png") for each in references),
-            ],
+            contents=Content(role="user", parts=parts),
             config={
                 "response_modalities": ["IMAGE"],
                 "image_config": {"aspect_ratio": aspect_ratio, "image_size": IMAGE_SIZE},

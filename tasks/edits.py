@@ -38,7 +38,7 @@ def edited(approval: Approval, request: DecisionRequest) -> Approval:
             "edited": payload.parameters,
             "payload": payload.content,
             "digest": payload.digest,
-            "preview": preview_of(payload),
+            "preview": _preview(approval, payload),
             "cost_ceiling_usd": step_ceiling(payload),
         }
     )
@@ -51,6 +51,14 @@ def _payload(approval: Approval, run: Run, parameters: JsonObject) -> Payload:
         raise _refused(approval, Rule.SCHEMA, str(error)) from None
     except RuleBroken as error:
         raise _refused(approval, Rule.POLICY, str(error)) from None
+
+
+def _preview(approval: Approval, payload: Payload) -> str:
+    try:
+        return preview_of(payload)
+    except InputMismatch as error:
+        # They fit the action's schema, and not what it acts on.
+        raise _refused(approval, Rule.SCHEMA, str(error)) from None
 
 
 def _check_policy(approval: Approval, shown: Payload, payload: Payload) -> None:

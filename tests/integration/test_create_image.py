@@ -222,6 +222,25 @@ def test_a_reviewer_publishes_some_and_the_others_are_seen_nowhere(server: Gemin
     assert sheets[0] > sheets[1]
 
 
+@pytest.mark.parametrize(
+    ("leave_out", "reason"), [([9], "no picture 9; pictures: 1"), ([1], "every picture; to publish none, reject")]
+)
+def test_a_choice_that_there_is_not_is_refused_and_asked_again(
+    server: GeminiServer, leave_out: list[int], reason: str
+) -> None:
+    server.will_draw()
+    beside = Beside(count=1)
+    wait_for(lambda: len(pending()) == 1)
+
+    answer_form(only_run_id(), decision="edit", reviewer=REVIEWER, edited=json.dumps({"leave_out": leave_out}))
+
+    said = "SELECT gate_refusal FROM orchestrator_runs WHERE gate_refusal IS NOT NULL"
+    ((refusal,),) = wait_for(lambda: rows(said))
+    assert reason in refusal
+    assert beside.decided().is_completed()
+    assert len(manifest()["pictures"]) == 1
+
+
 def test_what_is_rejected_is_not_published(server: GeminiServer) -> None:
     server.will_draw()
     beside = Beside(count=1)
