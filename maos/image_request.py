@@ -20,8 +20,6 @@ class CreateImageRequest(RunRequest):
         description="What the pictures show: A lighthouse at dusk, as a linocut in two colours.",
         min_length=1,
         max_length=16_000,
-        # The form offers room for more than a line.
-        json_schema_extra={"format": "multiline"},
     )
     aspect_ratio: AspectRatio = Field(default="1:1", title="Aspect ratio", description="Width to height.")
     count: int = Field(

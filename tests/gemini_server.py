@@ -61,13 +61,14 @@ class _Text(_Strict):
 
 
 class _Blob(_Strict):
-    mimeType: Literal["image/png"]  # noqa: N815
+    # As the SDK writes both: JSON of protocol buffers takes either spelling of a field, and either alphabet of base64.
+    mime_type: Literal["image/png"]
     data: str
 
     @field_validator("data")
     @classmethod
     def _is_a_whole_picture(cls, data: str) -> str:
-        with Image.open(BytesIO(base64.b64decode(data)), formats=["PNG"]) as image:
+        with Image.open(BytesIO(base64.urlsafe_b64decode(data)), formats=["PNG"]) as image:
             if max(image.size) > 1024 or image.info:
                 raise ValueError("a picture of at most 1024 pixels, and nothing but the picture")
             image.load()

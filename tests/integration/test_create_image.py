@@ -1,5 +1,6 @@
 """The whole way of pictures: asked for, made, shown on one sheet, let out after one decision; by the real executor."""
 
+import base64
 import hashlib
 import json
 import threading
@@ -262,7 +263,9 @@ def test_references_are_sent_without_what_their_camera_wrote_and_counted_in_the_
     assert beside.decided().is_completed()
     prompt, sent = server.requests[0].body["contents"][0]["parts"]
     assert prompt == {"text": "A {{ lighthouse }}"}
-    assert sent["inlineData"]["mimeType"] == "image/png"
+    seen = base64.urlsafe_b64decode(sent["inlineData"]["data"])
+    assert Image.open(BytesIO(seen)).size == (1024, 512)
+    assert b"canary" not in seen
     assert rows("SELECT input_tokens FROM agent_invocations WHERE engine_type = 'gemini_image'") == [(572,)]
     ((ceiling,),) = rows("SELECT token_cost_estimate FROM agent_invocations WHERE engine_type = 'gemini_image'")
     assert ceiling == (Decimal(len("A {{ lighthouse }}") + REFERENCE_TOKENS + 2048) / 2 + 4096 * 60) / 1_000_000
