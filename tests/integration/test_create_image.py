@@ -19,7 +19,9 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 from prefect.client.schemas.objects import State
 
 from blocks.gemini_image import GeminiImageEngine
+from console.datasets import with_stored_dataset
 from flows.create_image import create_image
+from maos.errors import BadInput
 from maos.image_request import CreateImageRequest
 from maos.images import REFERENCE_TOKENS, digest_of_prompt
 from maos.plans import RetryPolicy
@@ -298,6 +300,19 @@ def test_a_reference_outside_of_what_may_be_read_or_no_picture_is_refused_before
     assert "references: " in str(state.message)
     assert server.requests == []
     assert rows("SELECT count(*) FROM orchestrator_runs") == [(0,)]
+
+
+def test_a_reference_of_the_user_is_copied_to_where_runs_may_read(pictures: Path) -> None:
+    logo, notes = pictures.parent / "logo.png", pictures.parent / "notes.png"
+    logo.write_bytes(picture())
+    notes.write_text("no picture")
+
+    (stored,) = with_stored_dataset(request(references=[str(logo)])).references
+
+    assert Path(stored).is_relative_to(load_settings().dataset_store / "demo")
+    assert Path(stored).read_bytes() == picture()
+    with pytest.raises(BadInput, match="references: "):
+        with_stored_dataset(request(references=[str(notes)]))
 
 
 def test_a_prompt_that_the_rules_forbid_is_refused_before_anything_is_spent(
