@@ -141,6 +141,12 @@ def test_every_entrypoint_is_deployed_and_registered() -> None:
         assert (ROOT / "examples" / name / "request.json").is_file()
 
 
+def test_every_deployment_says_where_it_runs_and_that_nothing_is_pulled() -> None:
+    for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]:
+        assert each["work_pool"]["name"] == "maos", each["name"]
+        assert each["pull"] == [], each["name"]
+
+
 def test_every_engine_task_carries_its_tag() -> None:
     from tasks.dispatch import ENGINE_TASKS
 

@@ -168,9 +168,7 @@ def made(number: int) -> MadePicture:
     )
 
 
-REFUSED = MissingPicture(
-    number=2, kind=FailureKind.DECLINED, reason="the picture was refused: it would not be safe"
-)
+REFUSED = MissingPicture(number=2, kind=FailureKind.DECLINED, reason="the picture was refused: it would not be safe")
 BATCH = ImageBatch(prompt="A <b>lighthouse</b>", pictures=(made(1), made(3)), missing=(REFUSED,), sheet=file("s.png"))
 
 
