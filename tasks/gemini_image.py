@@ -12,6 +12,7 @@ from maos.engines import EngineType
 from maos.images import (
     IMAGE_MODEL,
     MAX_OUTPUT_TOKENS,
+    MOST_REFERENCES,
     CreatedImage,
     ImageParameters,
     digest_of_prompt,
@@ -113,7 +114,8 @@ def planned_ceilings(plan: Plan, tariff: Tariff) -> dict[str, Decimal]:
 
 def ceilings_of_try() -> dict[str, Decimal]:
     """Return what one try can cost at most, in USD, under the one name that its model has here."""
-    return {"image": _ceiling(longest_prompt_bytes(""), Tariff(at=datetime.now(UTC)))}
+    most = most_sent(longest_prompt_bytes(""), MOST_REFERENCES)
+    return {"image": _ceiling(most, Tariff(at=datetime.now(UTC)))}
 
 
 def _planned_references(step: PlanStep) -> int:
