@@ -52,7 +52,7 @@ def _limited(parts: Iterable[str]) -> Iterable[str]:
 
 
 def literal(text: str) -> str:
-    """Return the template that renders to a text by the letter, whatever stands in it."""
+    """Return the template that renders to a text by the letter; ends of lines become those of Unix."""
     return text.replace("{", "{{ '{' }}") if _OPENING.search(text) else text
 
 
