@@ -279,6 +279,9 @@ def test_a_reference_that_changed_after_the_plan_is_not_sent(pictures: Path, ser
     beside = Beside(count=1, references=[str(logo)], autonomy="supervised")
     wait_for(lambda: len(pending()) == 1)
     logo.write_bytes(picture(size=(65, 48)))
+    answer_form(only_run_id(), decision="approve", reviewer=REVIEWER)
+    # Under supervision the contact sheet is asked about, too.
+    wait_for(lambda: [each for each in pending() if each.step_id == "collect_images"])
 
     assert beside.decided().is_failed()
     assert server.requests == []
