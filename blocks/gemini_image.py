@@ -1,6 +1,6 @@
 """The image engine as an operator configures it; its model is locked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -148,14 +148,17 @@ class ImageClient:
     _call: "GeminiCall"
     _key: str = field(repr=False)
 
-    def create(self, prompt: str, *, aspect_ratio: AspectRatio) -> "ImageAnswer":
+    def create(self, prompt: str, *, aspect_ratio: AspectRatio, references: Sequence[bytes] = ()) -> "ImageAnswer":
         """Ask the locked model for one image, once.
+
+        Args:
+            references: pictures that it is shown after the prompt, as PNG.
 
         Raises:
             EngineFailure: for every error of the SDK and of the connection.
         """
         with self._failing():
-            return self._ask(prompt, aspect_ratio)
+            return self._ask(prompt, aspect_ratio, references)
 
     def look_up(self) -> str:
         """Return the name under which the API knows the locked model; that is free.
@@ -176,10 +179,14 @@ class ImageClient:
             # Not chained: the error keeps the request with its key, and its text may repeat the key.
             raise failure_of(error, self._call, key=self._key) from None
 
-    def _ask(self, prompt: str, aspect_ratio: AspectRatio) -> "ImageAnswer":
+    def _ask(self, prompt: str, aspect_ratio: AspectRatio, references: Sequence[bytes]) -> "ImageAnswer":
+        from google.genai.types import Content, Part
+
+        shown = (Part.from_bytes(data=each, mime_type="image/png") for each in references)
+        parts = [Part.from_text(text=prompt), *shown]
         return self._sdk.models.generate_content(
             model=IMAGE_MODEL,
-            contents=prompt,
+            contents=Content(role="user", parts=parts),
             config={
                 "response_modalities": ["IMAGE"],
                 "image_config": {"aspect_ratio": aspect_ratio, "image_size": IMAGE_SIZE},

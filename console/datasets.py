@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.workflow_inputs import definition_of
 from maos.canonical import digest_of
+from maos.image_request import CreateImageRequest
 from maos.json_schemas import with_texts
 from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
 from maos.settings import load_settings
@@ -15,6 +16,7 @@ from maos.workflow_request import RunWorkflowRequest
 from maos.workflows import SOURCES
 from tasks.datasets import inspect_dataset, readable_roots
 from tasks.material import find_material, sources_of
+from tasks.reference_images import find_reference
 from tasks.workflows import checked_inputs
 
 
@@ -25,7 +27,7 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     are within its reach.
 
     Raises:
-        BadInput: when a file holds no table; nothing is copied then.
+        BadInput: when a file holds no table, or no picture where one is asked for; nothing is copied then.
     """
     paths = _out_of_reach(request)
     settings = load_settings()
@@ -35,6 +37,9 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     if isinstance(request, RunWorkflowRequest):
         definition = definition_of(request)
         find_material(definition, checked_inputs(definition, request.inputs), org=request.org, settings=here)
+    elif isinstance(request, CreateImageRequest):
+        for reference in paths:
+            find_reference(reference, org=request.org, settings=here)
     else:
         for dataset in paths:
             inspect_dataset(dataset, org=request.org, settings=here)
@@ -54,6 +59,8 @@ def _datasets_of(request: RunRequest) -> tuple[str, ...]:
         return request.datasets
     if isinstance(request, RunWorkflowRequest):
         return tuple(given for _, _, given in sources_of(definition_of(request), request.inputs))
+    if isinstance(request, CreateImageRequest):
+        return request.references
     return (request.dataset,) if isinstance(request, DatasetRequest) else ()
 
 
@@ -65,6 +72,9 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
         schema = definition_of(request).inputs
         inputs = with_texts(schema, request.inputs, SOURCES, lambda path: names.get(path, path))
         return request.model_copy(update={"inputs": inputs})
+    if isinstance(request, CreateImageRequest):
+        references = tuple(names.get(reference, reference) for reference in request.references)
+        return request.model_copy(update={"references": references})
     if isinstance(request, DatasetRequest):
         return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
     return request

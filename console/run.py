@@ -29,9 +29,10 @@ from tasks.runs import retry_of
 
 Command = Callable[..., None]
 # Fields that may be given with commas.
-_LISTS = frozenset({"measures", "dimensions", "datasets"})
+_LISTS = frozenset({"measures", "dimensions", "datasets", "references"})
 # Fields of requests that may be paths.
 _PATHS = ("dataset", "source")
+_PATH_LISTS = ("datasets", "references")
 
 _REQUEST_OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.argument("entrypoint"),
@@ -164,7 +165,7 @@ def _within(folder: Path, name: str, value: Any) -> Any:
     """Return a field with its paths absolute, which are relative to a folder."""
     if name in _PATHS and isinstance(value, str):
         return _absolute(value, folder)
-    if name == "datasets" and isinstance(value, list):
+    if name in _PATH_LISTS and isinstance(value, list):
         return [_absolute(each, folder) if isinstance(each, str) else each for each in value]
     return value
 

@@ -17,8 +17,34 @@ IMAGE_MODEL = "gemini-3.1-flash-image"
 MAX_OUTPUT_TOKENS = 4096
 IMAGE_SIZE = "1K"
 LONGEST_PROMPT_BYTES = 16_000
+# Each is sent with every try.
+MOST_REFERENCES = 4
+# What one becomes at the finest resolution that the vendor's models read pictures with.
+REFERENCE_TOKENS = 2240
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"]
+
+
+def checked_prompt(prompt: str) -> str:
+    """Return a prompt that may be sent.
+
+    Raises:
+        ValueError: when it says nothing, or is longer than what is priced.
+    """
+    if not prompt.strip():
+        raise ValueError("a picture of nothing")
+    if (size := len(prompt.encode())) > LONGEST_PROMPT_BYTES:
+        raise ValueError(f"{size:,} bytes of UTF-8; at most {LONGEST_PROMPT_BYTES:,} are sent")
+    return prompt
+
+
+class ReferenceImage(BaseModel):
+    """A picture that the engine is shown: the file that the plan was made for, and no other."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str = Field(min_length=1, max_length=1000, description="Path of a PNG, JPEG or WebP file.")
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of the file.")
 
 
 class ImageParameters(BaseModel):
@@ -29,15 +55,14 @@ class ImageParameters(BaseModel):
 
     prompt: TemplateText = Field(description="What the picture shows; may read the step's inputs.")
     aspect_ratio: AspectRatio = Field(default="1:1", description="Width to height.")
+    references: tuple[ReferenceImage, ...] = Field(
+        default=(), max_length=MOST_REFERENCES, description="Pictures that the engine is shown beside the prompt."
+    )
 
     @field_validator("prompt")
     @classmethod
     def _of_a_size_that_was_priced(cls, prompt: str) -> str:
-        if not prompt.strip():
-            raise ValueError("a picture of nothing")
-        if (size := len(prompt.encode())) > LONGEST_PROMPT_BYTES:
-            raise ValueError(f"{size:,} bytes of UTF-8; at most {LONGEST_PROMPT_BYTES:,} are sent")
-        return prompt
+        return checked_prompt(prompt)
 
 
 class CreatedImage(BaseModel):
@@ -78,6 +103,11 @@ def prompt_of(parameters: ImageParameters, *, persona: str) -> str:
 def longest_prompt_bytes(persona: str) -> int:
     """Return how long a prompt can become, before what it reads is known, in bytes of UTF-8."""
     return LONGEST_PROMPT_BYTES + len(f"{persona}\n\n".encode())
+
+
+def most_sent(prompt_bytes: int, references: int) -> int:
+    """Return what is sent at most, in bytes that become a token each: those of the prompt, and what pictures become."""
+    return prompt_bytes + references * REFERENCE_TOKENS
 
 
 def digest_of_prompt(prompt: str) -> str:

@@ -3,6 +3,7 @@
 A parameter that is declared as `TemplateText` is rendered with the step's inputs before anybody approves or runs it.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Annotated, get_args
@@ -16,6 +17,7 @@ from maos.errors import InputMismatch
 from maos.template_trees import forbidden_in, names_in, parsed, parts_of
 
 MOST_CHARACTERS = 200_000
+_OPENING = re.compile(r"\{[{%#]")
 # What Jinja's filters and tests raise of values that they are not for.
 _MISFITS = (ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
@@ -47,6 +49,11 @@ def _limited(parts: Iterable[str]) -> Iterable[str]:
         if written > MOST_CHARACTERS:
             raise SecurityError(f"it renders to more than {MOST_CHARACTERS:,} characters")
         yield part
+
+
+def literal(text: str) -> str:
+    """Return the template that renders to a text by the letter; ends of lines become those of Unix."""
+    return text.replace("{", "{{ '{' }}") if _OPENING.search(text) else text
 
 
 def template_fields(parameters: type[BaseModel]) -> frozenset[str]:

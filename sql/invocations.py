@@ -112,6 +112,23 @@ def attempts_of_step(run_id: UUID, step_id: str, *, session: Session) -> Sequenc
     return session.exec(statement).all()
 
 
+def last_failure(run_id: UUID, step_id: str, *, session: Session) -> tuple[FailureKind, str] | None:
+    """Return the kind of a step's last failure and its detail, which only operators may read."""
+    statement = (
+        select(AgentInvocation.error_kind, InvocationVendorDetail.error_detail)
+        .join(InvocationVendorDetail, col(InvocationVendorDetail.invocation_id) == col(AgentInvocation.id))
+        .where(
+            AgentInvocation.run_id == run_id,
+            AgentInvocation.step_id == step_id,
+            AgentInvocation.status == InvocationStatus.FAILED,
+        )
+        .order_by(col(AgentInvocation.attempt).desc())
+        .limit(1)
+    )
+    found = session.exec(statement).first()
+    return (FailureKind(found[0] or FailureKind.SERVICE_ERROR), found[1] or "") if found else None
+
+
 def find_invocation(invocation_id: UUID, *, session: Session) -> AgentInvocation | None:
     """Return one attempt."""
     return session.exec(select(AgentInvocation).where(AgentInvocation.id == invocation_id)).first()

@@ -27,6 +27,7 @@ from tasks.services import (
     deliver_output,
     draw_answer,
     email,
+    image_batch,
     ledgers,
     mail,
     material,
@@ -43,7 +44,7 @@ from tasks.services.registry import SERVICES
 SERVICE_MODULES = (
     *(profile, aggregate, charts, publish, checkpoint, email, webhook),
     *(profile_tables, run_query, draw_answer, present_answer),
-    *(mail, correspondence),
+    *(mail, correspondence, image_batch),
     content,
     *(material, ledgers, deliver_output),
 )

@@ -7,12 +7,14 @@ from typing import Any
 from maos.content_plan import content_plan
 from maos.content_request import GenerateContentRequest
 from maos.engines import EngineType
+from maos.image_request import CreateImageRequest
 from maos.mail_request import ProcessEmailRequest
 from maos.plans import Plan
 from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
 from maos.workflow_request import RunWorkflowRequest
 from tasks.analyses import plan_analysis
 from tasks.correspondents import plan_mail
+from tasks.illustrations import plan_images
 from tasks.reports import plan_report
 from tasks.workflows import plan_workflow
 
@@ -37,6 +39,7 @@ ENTRYPOINTS: dict[str, Entrypoint] = {
     ),
     "generate_content": Entrypoint(GenerateContentRequest, content_plan, "generate-content/generate-content"),
     "run_workflow": Entrypoint(RunWorkflowRequest, plan_workflow, "run-workflow/run-workflow"),
+    "create_image": Entrypoint(CreateImageRequest, plan_images, "create-image/create-image"),
 }
 
 

@@ -1,5 +1,6 @@
 """One call of the image engine: a prompt goes out, an image or a typed failure comes back."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -43,14 +44,19 @@ class ImageReply(Receipt):
     media_type: str = Field(description="What the engine says that the bytes are.")
 
 
-def call_illustrator(engine: GeminiImageEngine, prompt: str, aspect_ratio: AspectRatio) -> ImageReply:
+def call_illustrator(
+    engine: GeminiImageEngine, prompt: str, aspect_ratio: AspectRatio, references: Sequence[bytes] = ()
+) -> ImageReply:
     """Ask the image engine once; a failure carries a receipt if anything was consumed.
+
+    Args:
+        references: pictures that the engine is shown, as PNG.
 
     Raises:
         EngineFailure: when no image came.
     """
     with engine.connect() as client:
-        answer = client.create(prompt, aspect_ratio=aspect_ratio)
+        answer = client.create(prompt, aspect_ratio=aspect_ratio, references=references)
     receipt = _receipt_of(answer)
     try:
         media_type, content = _image_of(answer)

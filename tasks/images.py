@@ -17,6 +17,9 @@ _FORMATS = {"image/png": "PNG", "image/jpeg": "JPEG"}
 _MOST_PIXELS = 40_000_000
 _LONGEST_SIDE = 1024
 _MARK = "REHEARSAL"
+_SIGNATURE_BYTES = 8
+# No profile of colours: it names who made it, and the engine's pictures are in the usual colours.
+_CHUNKS_OF_A_PICTURE = frozenset({b"IHDR", b"PLTE", b"tRNS", b"sRGB", b"gAMA", b"cHRM", b"IDAT", b"IEND"})
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Picture:
 
 
 def checked_png(content: bytes, media_type: str) -> Picture:
-    """Return an image as PNG, if its bytes are an image of the type they claim; a PNG stays as it is.
+    """Return an image as PNG, if its bytes are an image of the type they claim; nothing but the picture is kept.
 
     Raises:
         EngineFailure: when they are not.
@@ -43,11 +46,24 @@ def checked_png(content: bytes, media_type: str) -> Picture:
             if image.width * image.height > _MOST_PIXELS:
                 raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, f"more than {_MOST_PIXELS:,} pixels")
             image.load()
-            png = content if kind == "PNG" else _saved(image)
+            png = _plain(content) if kind == "PNG" else _saved(image)
             return Picture(png, image.width, image.height)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         # What the library says of the bytes may repeat them.
         raise EngineFailure(FailureKind.UNUSABLE_OUTPUT, f"the bytes are no whole {media_type}") from None
+
+
+def _plain(png: bytes) -> bytes:
+    """Return a whole PNG without what else an engine wrote into it: its vendor's name, its model, the prompt."""
+    kept, at = [png[:_SIGNATURE_BYTES]], _SIGNATURE_BYTES
+    while at < len(png):
+        end = at + 12 + int.from_bytes(png[at : at + 4])
+        if (name := png[at + 4 : at + 8]) in _CHUNKS_OF_A_PICTURE:
+            kept.append(png[at:end])
+        if name == b"IEND":
+            break
+        at = end
+    return b"".join(kept)
 
 
 def _check_end(content: bytes, kind: str) -> None:
@@ -56,12 +72,12 @@ def _check_end(content: bytes, kind: str) -> None:
         image.verify()
 
 
-def rehearsed_png(prompt_digest: str, aspect_ratio: AspectRatio) -> Picture:
-    """Return the picture of a rehearsal: it follows from the prompt alone, and says what it is."""
+def rehearsed_png(digest: str, aspect_ratio: AspectRatio) -> Picture:
+    """Return the picture of a rehearsal: it follows from the digest alone, and says what it is."""
     wide, high = map(int, aspect_ratio.split(":"))
     scale = _LONGEST_SIDE / max(wide, high)
     width, height = round(wide * scale), round(high * scale)
-    seed = sha256(prompt_digest.encode()).digest()
+    seed = sha256(digest.encode()).digest()
     image = Image.new("RGB", (width, height), _pale(seed[:3]))
     drawing = ImageDraw.Draw(image)
     for left, top, size, *colour in (seed[at : at + 6] for at in range(3, 27, 6)):
@@ -81,5 +97,8 @@ def _saved(image: Image.Image, *, comment: str = "") -> bytes:
     target, notes = BytesIO(), PngInfo()
     if comment:
         notes.add_text("Comment", comment)
-    image.convert("RGB").save(target, format="PNG", pnginfo=notes)
+    plain = image.convert("RGB")
+    # A profile of colours would be saved along.
+    plain.info.clear()
+    plain.save(target, format="PNG", pnginfo=notes)
     return target.getvalue()

@@ -23,9 +23,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from maos.images import IMAGE_MODEL
+from maos.images import IMAGE_MODEL, MOST_REFERENCES
 
 Json = dict[str, Any]
 Ending = Literal["complete", "cut", "stall", "drip_headers", "drip_body"]
@@ -60,9 +60,35 @@ class _Text(_Strict):
     text: str = Field(min_length=1)
 
 
+class _Blob(_Strict):
+    # As the SDK writes both: JSON of protocol buffers takes either spelling of a field, and either alphabet of base64.
+    mime_type: Literal["image/png"]
+    data: str
+
+    @field_validator("data")
+    @classmethod
+    def _is_a_whole_picture(cls, data: str) -> str:
+        with Image.open(BytesIO(base64.urlsafe_b64decode(data)), formats=["PNG"]) as image:
+            if max(image.size) > 1024 or image.info:
+                raise ValueError("a picture of at most 1024 pixels, and nothing but the picture")
+            image.load()
+        return data
+
+
+class _Picture(_Strict):
+    inlineData: _Blob  # noqa: N815
+
+
 class _Content(_Strict):
-    parts: list[_Text] = Field(min_length=1, max_length=1)
+    parts: list[_Text | _Picture] = Field(min_length=1, max_length=1 + MOST_REFERENCES)
     role: Literal["user"]
+
+    @field_validator("parts")
+    @classmethod
+    def _prompt_first(cls, parts: list[_Text | _Picture]) -> list[_Text | _Picture]:
+        if [isinstance(part, _Text) for part in parts] != [True, *[False] * (len(parts) - 1)]:
+            raise ValueError("one prompt, then pictures")
+        return parts
 
 
 class _ImageConfig(_Strict):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +20,8 @@ from zipfile import ZipFile
 
 import psycopg
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from maos.content_review import MOST_ROUNDS
 from maos.evidence_check import check_evidence
@@ -40,6 +43,7 @@ GIVEN_AWAY = f"Claude Opus by Anthropic wrote this, not Gemini of Google; the ke
 pytestmark = pytest.mark.timeout(900)
 REVIEWER = "reviewer@demo.example"
 REQUEST = "examples/generate_report/request.json"
+PICTURES = "examples/create_image/request.json"
 QUESTION = "examples/analyze_data/request.json"
 CONTENT = "examples/generate_content/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
@@ -144,10 +148,25 @@ def _mail(stage: Stage) -> None:
     stage.run("run", "process_email", "--request", "examples/process_email/request.json", "--wait")
 
 
+def _pictures(stage: Stage) -> None:
+    # One that says what it should not in its metadata, one that is refused, one that fails with the key in its error.
+    notes, target = PngInfo(), BytesIO()
+    notes.add_text("Software", GIVEN_AWAY)
+    Image.new("RGB", (64, 48), "teal").save(target, format="PNG", pnginfo=notes)
+    stage.illustrator.will_draw(target.getvalue())
+    stage.illustrator.will_answer(parts=[{"text": GIVEN_AWAY}], finish="IMAGE_SAFETY")
+    stage.illustrator.will_fail(400, f"gemini refuses the key {IMAGE_KEY}")
+    # In a process of its own: the worker has no key of the illustrator's, and nobody is there to approve.
+    stage.maos.rows("UPDATE organizations SET autonomy = 'autonomous' RETURNING id")
+    stage.python("-c", _RUN_PICTURES, MAOS_GEMINI_API_KEY=IMAGE_KEY, PREFECT_LOGGING_LEVEL="INFO")
+    stage.maos.rows("UPDATE organizations SET autonomy = 'semi_autonomous' RETURNING id")
+
+
 # Each entrypoint, driven until its engines have said what they should not.
 ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {
     "analyze_data": _analysis,
     "generate_content": _content,
+    "create_image": _pictures,
     "generate_report": _report,
     "process_email": _mail,
 }
@@ -177,8 +196,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # Report, analysis, those whose writer refused, text, mail, and the plan of every engine: the newest come first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:7]]
+    # Report, analysis, those whose writer refused, text, pictures, mail, and the plan of every engine: the newest come first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:8]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
@@ -213,6 +232,16 @@ from console.prefect_environment import point_prefect_at_server
 point_prefect_at_server()
 from tests.canary_process import main
 main()
+"""
+
+_RUN_PICTURES = f"""
+import json
+from console.prefect_environment import point_prefect_at_server
+point_prefect_at_server()
+from flows.create_image import create_image
+from maos.image_request import CreateImageRequest
+asked = json.load(open("{PICTURES}")) | {{"references": ["create_image/palette.png"], "parallelism": 1}}
+create_image(CreateImageRequest.model_validate(asked), return_state=True)
 """
 
 _RUN_ALL = """
@@ -286,6 +315,10 @@ def test_every_canary_was_let_loose(stage: Stage) -> None:
         ("draft_1", "completed"),
         ("revise_1_4", "completed"),
         ("publish_content", "completed"),
+        ("image_01", "completed"),
+        ("image_02", "failed"),
+        ("image_03", "failed"),
+        ("publish_images", "completed"),
         ("tells", "completed"),
         ("breaks", "failed"),
         ("draws", "completed"),
@@ -360,6 +393,8 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
     assert any(name.endswith("report.html") for name in seen)
     assert any(name.endswith("answer.html") for name in seen)
     assert any(name.endswith("content.docx") for name in seen)
+    assert any(name.endswith("manifest.json") for name in seen)
+    assert any(name.endswith("image-01.png") for name in seen)
     for name, text in seen.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
@@ -373,8 +408,8 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     texts = {path.stem: path.read_text() for path in files}
     for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
 
-    # Report and analysis, those whose writer refused, the text, and the plan of every engine.
-    assert len(for_clients) == 6
+    # Report and analysis, those whose writer refused, the text, pictures, the mail, and the plan of every engine.
+    assert len(for_clients) == 8
     for name, text in for_clients.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
         assert stage.found_in(text) == [], name
@@ -404,6 +439,10 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
     for folder in ("published", "answer", "review"):
         for path in (stage.maos.home / "artifacts").rglob(f"{folder}/*"):
             surfaces[str(path)] = _text_of(path)
+    for folder in ("published", "answer"):
+        for path in (stage.maos.home / "artifacts").rglob(f"{folder}/**/*"):
+            if path.is_file():
+                surfaces[str(path)] = _text_of(path)
     surfaces["webhook"] = json.dumps([delivery.body for delivery in stage.hook.deliveries])
     # The one address of this machine in them: that of the form, for whoever may decide.
     pages = stage.maos.connection()["prefect_api_url"].removesuffix("/api") + "/runs/flow-run/"

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from maos.errors import EngineFailure
 from maos.failures import FailureKind
@@ -32,6 +33,24 @@ def test_a_rehearsed_picture_follows_from_its_prompt_and_is_marked() -> None:
 
 def test_a_png_stays_as_it_is() -> None:
     assert checked_png(picture(), "image/png").png == picture()
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_nothing_is_kept_but_the_picture(kind: str) -> None:
+    notes, exif, target = PngInfo(), Image.Exif(), BytesIO()
+    notes.add_text("Software", "canary")
+    notes.add_itxt("XML:com.adobe.xmp", "canary")
+    exif[0x010E] = "canary"
+    drawn = Image.effect_noise((64, 48), 60).convert("RGB")
+    drawn.save(target, format=kind, pnginfo=notes, exif=exif, icc_profile=b"canary" * 30)
+    assert b"canary" in target.getvalue() or kind == "PNG"
+
+    kept = checked_png(target.getvalue(), f"image/{kind.lower()}").png
+
+    assert b"canary" not in kept
+    assert Image.open(BytesIO(kept)).info == {}
+    with Image.open(BytesIO(target.getvalue())) as before:
+        assert Image.open(BytesIO(kept)).tobytes() == before.convert("RGB").tobytes()
 
 
 @pytest.mark.parametrize("content", [b"", picture()[:-20], picture("JPEG"), b"\x89PNG\r\n\x1a\n" + b"0" * 100])

@@ -43,7 +43,7 @@ def test_no_setting_names_a_model_of_images() -> None:
 
 
 def test_no_parameter_names_a_model() -> None:
-    assert set(ImageParameters.model_fields) == {"prompt", "aspect_ratio"}
+    assert set(ImageParameters.model_fields) == {"prompt", "aspect_ratio", "references"}
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         ImageParameters.model_validate({"prompt": "A lighthouse", "model": "another"})
 

@@ -6,10 +6,12 @@ from time import process_time
 from typing import Annotated
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from maos.errors import InputMismatch
-from maos.rendering import MOST_CHARACTERS, TemplateText, render, rendered, template_faults, template_fields
+from maos.rendering import MOST_CHARACTERS, TemplateText, literal, render, rendered, template_faults, template_fields
 
 VALUES: dict[str, object] = {
     "name": "Ada",
@@ -393,3 +395,9 @@ def test_what_is_no_text_is_left_for_the_schema_to_refuse(subject: object) -> No
 def test_the_parameter_whose_template_fails_is_named() -> None:
     with pytest.raises(InputMismatch, match="input 'body': 'missing' is undefined"):
         rendered({"subject": "{{ name }}", "body": "{{ missing }}"}, Mail, VALUES)
+
+
+@given(st.text(alphabet="{}%#-+'\"\\ \nab~é", max_size=60))
+def test_a_literal_renders_to_itself(text: str) -> None:
+    assert template_faults(literal(text), set()) == []
+    assert render(literal(text), {}) == text
