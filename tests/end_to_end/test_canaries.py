@@ -196,7 +196,7 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # Report, analysis, those whose writer refused, text, pictures, mail, and the plan of every engine: the newest come first.
+    # Report, analysis, those whose writer refused, text, pictures, mail, the plan of every engine: the newest first.
     runs = [run["id"] for run in stage.maos.json("runs", "list")[:8]]
     files = stage.maos.home / "evidence"
     files.mkdir()
