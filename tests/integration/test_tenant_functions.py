@@ -319,6 +319,7 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "invocations.completed_invocations": lambda f, k, s: f(k.run.id, session=s),
     "invocations.find_invocation": lambda f, k, s: f(k.tenant.invocation, session=s),
     "invocations.is_in_doubt": lambda f, k, s: f(k.run.id, "act", session=s),
+    "invocations.last_failure": lambda f, k, s: f(k.run.id, "act", session=s),
     "invocations.list_invocations": lambda f, k, s: f(k.run.id, session=s),
     # From one: it has found none.
     "invocations.next_attempt": lambda f, k, s: f(k.run.id, "act", session=s) - 1,
