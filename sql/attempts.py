@@ -20,7 +20,7 @@ from sql.approval_tables import AgentPendingAction
 from sql.approvals import approval_of
 from sql.pipelines import Order, Rows, Worded
 from sql.tables import AgentInvocation, Organization, utc_now
-from sql.trips import send, send_later, unattached
+from sql.trips import send_later, unattached
 
 _INVOCATIONS, _APPROVALS, _ORGANIZATIONS = (
     SQLModel.metadata.tables[str(each.__tablename__)] for each in (AgentInvocation, AgentPendingAction, Organization)
@@ -143,12 +143,6 @@ def ending(invocation_id: UUID, how: End) -> Order:
 def ended(answer: Rows, how: End) -> AgentInvocation | None:
     """Return the row of an attempt that has ended by the answer; None when it was not running any more."""
     return _row_of(answer[0], output=how.output) if answer else None
-
-
-def end(invocation_id: UUID, how: End, *, session: Session) -> AgentInvocation | None:
-    """Write how a running attempt ends; return its row, or None when it is not running any more."""
-    (answer,) = send(ending(invocation_id, how), session=session)
-    return ended(answer, how)
 
 
 @lru_cache(maxsize=1)

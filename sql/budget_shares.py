@@ -12,7 +12,7 @@ from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Numeric, Uuid, bindparam, delete, func, insert, text
+from sqlalchemy import ColumnElement, delete, insert, text
 from sqlalchemy import select as columns
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlmodel import Session, and_, col, select
@@ -26,17 +26,7 @@ _SHARES = 32
 _CALLS_IN_A_SHARE = 4
 _SMALLEST = Decimal("1e-8")
 
-
 _AMOUNTS = ("left", "reserved", "spent")
-_CHANGE_ONE = Worded(
-    columns(
-        func.change_budget_share(
-            bindparam("budget", type_=Uuid),
-            bindparam("period", type_=Date),
-            *(bindparam(name, type_=Numeric) for name in _AMOUNTS),
-        )
-    )
-)
 # Sent with every call.
 _CHANGE_EACH = Worded(
     text(
@@ -175,13 +165,12 @@ def _begin(counter: Counter, *, session: Session) -> None:
 
 def _change_one(counter: Counter, change: Totals, *, session: Session) -> bool:
     """Change one share that holds enough; return False, with the period locked, where there is none."""
-    amounts = {"left": change.left, "reserved": change.reserved, "spent": change.spent}
-    one = _CHANGE_ONE.of(budget=counter.budget_id, period=counter.period_start, **amounts)
-    if send(one, session=session) == [[(True,)]]:
+    one = changing_each({counter: change})
+    if send(one, session=session) == [[(1,)]]:
         return True
     _lock_period(counter, session=session)
     # Whoever had the period before may have divided it.
-    return send(one, session=session) == [[(True,)]]
+    return send(one, session=session) == [[(1,)]]
 
 
 def _write(counter: Counter, totals: Totals, *, size: Decimal | None = None, session: Session) -> None:

@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast
 
 import psycopg
 from sqlalchemy import Connection, event
-from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, configure_mappers
 from sqlalchemy.orm import Session as OrmSession
@@ -118,12 +117,10 @@ def _carry(orders: Sequence[Order], connection: Connection, *, commit: bool = Fa
     try:
         return _wire(connection).carry(orders, commit=commit)
     except psycopg.Error as error:
-        raise _as_sqlalchemy_would(error) from error
-
-
-def _as_sqlalchemy_would(error: psycopg.Error) -> BaseException:
-    # Without the statement's values: they are what the rows hold.
-    return DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=PGDialect_psycopg())  # type: ignore[no-untyped-call]
+        # As SQLAlchemy would, without the statement's values: they are what the rows hold.
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error
 
 
 def unattached(kind: type[R], values: Mapping[str, object]) -> R:

@@ -98,18 +98,18 @@ class Attempt:
         asking = attempts.asking_for_standing(run.id, step.id, org_id=run.org_id)
         call = {"org_id": run.org_id, "run_id": run.id, "agent_name": self._agent}
         limits = [budgets.asking_for_limits(call, run.team)] if self._ceiling_usd else []
-        with run_session_asking(run, *asking, *limits) as (session, answers):
+        with run_session_asking(run, *limits, *asking) as (session, answers):
             if self._has_begun(session):
                 return
-            standing = attempts.standing_of(answers[: len(asking)])
+            standing = attempts.standing_of(answers[len(limits) :])
             check_may_begin(step.id, active=standing.active)
             approval = consume_approval(self._payload, standing, session=session)
             happened = effects.intend(self._payload, approval, session=session)
             self.confirmed_by = approval.decided_by if happened and approval else None
             self._begun = attempts.begin(self._as_it_begins(standing.attempts + 1, approval), session=session)
-            for each in answers[len(asking) :]:
+            if limits:
                 self._holds = budgets.reserve_within(
-                    each, self._begun, ceiling_tokens=self._ceiling_tokens, session=session
+                    answers[0], self._begun, ceiling_tokens=self._ceiling_tokens, session=session
                 )
 
     def _has_begun(self, session: Session) -> bool:

@@ -42,7 +42,7 @@ from sql.agent_tables import SharedMemory
 from sql.approval_queue import QueueFilter
 from sql.approval_tables import AgentPendingAction
 from sql.approvals import find_approval
-from sql.attempts import Begin, End
+from sql.attempts import Begin
 from sql.audit_rows import AuditFilter
 from sql.budget_shares import Counter
 from sql.budgets import RunCaps
@@ -237,7 +237,6 @@ CASES: dict[str, Callable[[Any, Known, Session], object]] = {
     "approvals.supersede": lambda f, k, s: f(k.approval.id, session=s),
     "approvals.withdraw": lambda f, k, s: f(col(AgentPendingAction.id) == k.waiting.id, "x", session=s),
     "attempts.begin": lambda f, k, s: f(k.begin(), session=s),
-    "attempts.end": lambda f, k, s: f(k.tenant.invocation, End(InvocationStatus.SKIPPED), session=s),
     "audit.append_all": lambda f, k, s: f([_event(k)], org_id=k.org_id, session=s),
     "audit.append_audit": lambda f, k, s: f(_event(k), org_id=k.org_id, session=s),
     "audit.documents": lambda f, k, s: list(f(k.org_id, session=s)),

@@ -9,12 +9,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, select
 
 from maos.errors import StackError
-from sql.attempts import asking_for_standing
+from maos.statuses import InvocationStatus
+from sql.attempts import End, asking_for_standing, ending
 from sql.pipelines import Worded
 from sql.session import org_session, org_session_with, system_session
 from sql.tables import Organization
 from sql.trips import send, send_later
 from tests.gates import rows
+from tests.rows import invocation
 from tests.tenants import fill
 
 _ADD = Worded(text("INSERT INTO organizations (slug, name) VALUES (:slug, 'One')"))
@@ -135,6 +137,19 @@ def test_a_stranger_learns_nothing_of_where_a_step_stands(database: str) -> None
     for tenant, expected in ((victim, True), (stranger, False)):
         with org_session_with(*asking, org_id=tenant.id) as (_, answers):
             assert [bool(answer) for answer in answers] == [expected] * 3
+
+
+def test_a_stranger_ends_no_attempt(database: str) -> None:  # noqa: ARG001
+    victim, stranger = fill("victim", status="executing"), fill("stranger")
+    with org_session(victim.id) as session:
+        running = invocation(victim.id, victim.run, "0", step="under way")
+        running_id = running.id
+        session.add(running)
+
+    for tenant, expected in ((stranger, False), (victim, True)):
+        with org_session(tenant.id) as session:
+            (found,) = send(ending(running_id, End(InvocationStatus.COMPLETED, output={})), session=session)
+        assert bool(found) is expected
 
 
 def test_whoever_listens_to_the_engine_hears_of_them(org_id: UUID) -> None:  # noqa: ARG001
