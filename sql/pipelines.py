@@ -65,6 +65,21 @@ class Wire:
         # What goes with whatever is sent next.
         self.later: list[Order] = []
 
+    @property
+    def is_dead(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._driver.closed
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction has begun."""
+        return self._driver.pgconn.transaction_status != TransactionStatus.IDLE
+
+    def taken(self) -> list[Order]:
+        """Take what is to be sent later."""
+        taken, self.later = self.later, []
+        return taken
+
     def carry(self, orders: Sequence[Order], *, commit: bool) -> list[Rows]:
         """Have the database execute statements in their order and, if so, commit; return the rows of each.
 

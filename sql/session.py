@@ -82,8 +82,9 @@ def only_one(lock: int, *, session: Session) -> bool:
 def _transaction(role: DatabaseRole) -> Iterator[Session]:
     engine = _engine(load_settings().database_address(role))
     try:
-        with TripSession(engine, expire_on_commit=False) as session, session.begin():
+        with TripSession(engine) as session:
             yield session
+            session.commit()
     except OperationalError as error:
         raise StackError("database", f"it does not answer: {str(error.orig).splitlines()[0]}") from error
 

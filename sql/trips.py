@@ -9,55 +9,106 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 import psycopg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import ORMExecuteState, SessionTransaction, configure_mappers
-from sqlalchemy.orm import Session as OrmSession
 from sqlmodel import Session, SQLModel
 
 from sql.pipelines import Driver, Order, Rows, Wire
 
-_CONNECTION, _WIRE = "connection", "wire"
+_WIRE = "wire"
 
 R = TypeVar("R", bound=SQLModel)
 
 
 class TripSession(Session):
-    """A session that keeps what is to be sent later; whatever else it does sees that as if it had been sent."""
+    """A session that keeps what is to be sent later; whatever else it does sees that as if it had been sent.
+
+    It takes its connection from the pool itself, and SQLAlchemy one to work with only when it is asked to work: most
+    transactions of a step are nothing but trips.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(expire_on_commit=False)
+        self._engine = engine
+        self._joined: Connection | None = None
+        try:
+            self.pooled = engine.raw_connection()
+        except psycopg.Error as error:
+            raise _as_sqlalchemy_would(error, engine) from error
+        self.wire = _wire(self.pooled)
+
+    # Any: what SQLAlchemy asks for; there is one connection.
+    def get_bind(self, *_: Any, **__: Any) -> Connection:
+        """Return the connection as SQLAlchemy works with it."""
+        if self._joined is None:
+            self._joined = Connection(self._engine, self.pooled)
+        return self._joined
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         """Return the connection, as it is after all that is to be sent."""
-        connection = super().connection(*args, **kwargs)
-        _catch_up(self)
-        return connection
+        self.catch_up()
+        return super().connection(*args, **kwargs)
 
     def begin_nested(self) -> SessionTransaction:
         """Begin what can be undone apart: what was to be sent before is no part of it."""
-        _catch_up(self)
-        # The savepoint is set when the connection is next asked for.
-        self.info.pop(_CONNECTION, None)
-        return super().begin_nested()
+        self.catch_up()
+        nested = super().begin_nested()
+        # From here on, and not from the first statement that goes through SQLAlchemy.
+        super().connection()
+        return nested
+
+    def carry(self, orders: Sequence[Order], *, commit: bool = False) -> list[Rows]:
+        """Make a trip."""
+        return _carry(orders, self.pooled, self._engine, commit=commit)
+
+    def catch_up(self) -> None:
+        """Send what is to be sent."""
+        if orders := self.wire.taken():
+            self.carry(orders)
+
+    def commit(self) -> None:
+        """Commit, on one trip with what is to be sent."""
+        self.flush()
+        if self._joined is None:
+            self.dispatch.before_commit(self)
+        if self._joined is not None:
+            super().commit()
+            return
+        if (orders := self.wire.taken()) or self.wire.in_transaction:
+            self.carry(orders, commit=True)
+        self.dispatch.after_commit(self)
+
+    def rollback(self) -> None:
+        """Undo everything, what is to be sent included."""
+        self.wire.taken()
+        super().rollback()
+        self.pooled.rollback()
+
+    def close(self) -> None:
+        """Give the connection back to the pool; what is not committed is undone."""
+        self.wire.taken()
+        if self.wire.is_dead:
+            self.invalidate()
+            self.pooled.invalidate()
+            return
+        super().close()
+        self.pooled.close()
 
 
 @event.listens_for(TripSession, "do_orm_execute")
 def _before_statement(state: ORMExecuteState) -> None:
-    _catch_up(state.session)
+    cast(TripSession, state.session).catch_up()
 
 
 @event.listens_for(TripSession, "before_flush")
-def _before_flush(session: OrmSession, *_: object) -> None:
-    _catch_up(session)
-
-
-@event.listens_for(TripSession, "after_transaction_end")
-def _after_transaction(session: OrmSession, transaction: SessionTransaction) -> None:
-    if transaction.parent is None:
-        session.info.pop(_CONNECTION, None)
+def _before_flush(session: TripSession, *_: object) -> None:
+    session.catch_up()
 
 
 def send_later(*orders: Order, session: Session) -> None:
     """Have the database execute statements whose rows nobody needs before it does anything else, or commits."""
-    _wire(_connection(session)).later += orders
+    cast(TripSession, session).wire.later += orders
 
 
 def send(*orders: Order, session: Session) -> list[Rows]:
@@ -66,61 +117,44 @@ def send(*orders: Order, session: Session) -> list[Rows]:
     Each sees what the session and the ones before it did, and what others have committed until it begins.
     """
     session.flush()
-    connection = _connection(session)
-    first = _taken(connection)
-    return _carry([*first, *orders], connection)[len(first) :]
+    own = cast(TripSession, session)
+    first = own.wire.taken()
+    return own.carry([*first, *orders])[len(first) :]
 
 
 def commit_together(connection: Connection) -> None:
     """Send what is to be sent with the commit that is about to be: then nothing is left for that to do."""
-    if orders := _taken(connection):
-        _carry(orders, connection, commit=True)
+    if orders := _wire(connection.connection).taken():
+        _carry(orders, connection.connection, connection.engine, commit=True)
 
 
 def forget(connection: Connection, *_: object) -> None:
     """Do not send what was to be sent: its transaction, or its part of one, is undone."""
-    _taken(connection)
+    _wire(connection.connection).taken()
 
 
-def _connection(session: OrmSession) -> Connection:
-    found: Connection | None = session.info.get(_CONNECTION)
-    if found is None:
-        found = session.info[_CONNECTION] = session.connection()
-    return found
-
-
-def _wire(connection: Connection) -> Wire:
-    found: Wire | None = connection.info.get(_WIRE)
+def _wire(pooled: PoolProxiedConnection) -> Wire:
+    found: Wire | None = pooled.info.get(_WIRE)
     if found is None:
         # The driver is there: the connection is open.
-        found = connection.info[_WIRE] = Wire(cast(Driver, connection.connection.driver_connection))
+        found = pooled.info[_WIRE] = Wire(cast(Driver, pooled.driver_connection))
     return found
 
 
-def _catch_up(session: OrmSession) -> None:
-    connection: Connection | None = session.info.get(_CONNECTION)
-    if connection and (orders := _taken(connection)):
-        _carry(orders, connection)
-
-
-def _taken(connection: Connection) -> list[Order]:
-    wire = _wire(connection)
-    taken, wire.later = wire.later, []
-    return taken
-
-
-def _carry(orders: Sequence[Order], connection: Connection, *, commit: bool = False) -> list[Rows]:
+def _carry(orders: Sequence[Order], pooled: PoolProxiedConnection, engine: Engine, *, commit: bool) -> list[Rows]:
     # Whoever listens to what the engine sends hears of these, too.
-    tell = connection.engine.dispatch.before_cursor_execute
+    tell = engine.dispatch.before_cursor_execute
     for statement, values in orders:
-        tell(connection, None, statement.words, values, None, False)
+        tell(pooled, None, statement.words, values, None, False)
     try:
-        return _wire(connection).carry(orders, commit=commit)
+        return _wire(pooled).carry(orders, commit=commit)
     except psycopg.Error as error:
-        # As SQLAlchemy would, without the statement's values: they are what the rows hold.
-        raise DBAPIError.instance(
-            None, None, error, psycopg.Error, hide_parameters=True, dialect=connection.dialect
-        ) from error
+        raise _as_sqlalchemy_would(error, engine) from error
+
+
+def _as_sqlalchemy_would(error: psycopg.Error, engine: Engine) -> BaseException:
+    # Without the statement's values: they are what the rows hold.
+    return DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=engine.dialect)
 
 
 def unattached(kind: type[R], values: Mapping[str, object]) -> R:
