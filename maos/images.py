@@ -19,7 +19,8 @@ IMAGE_SIZE = "1K"
 LONGEST_PROMPT_BYTES = 16_000
 # Each is sent with every try.
 MOST_REFERENCES = 4
-# What one becomes at the finest resolution that the vendor's models read pictures with.
+# The vendor says 560 of its image models, and 2,240 of the finest resolution that any of its models reads a picture
+# with (ai.google.dev/gemini-api/docs/media-resolution): that much is reserved.
 REFERENCE_TOKENS = 2240
 
 AspectRatio = Literal["1:1", "2:3", "3:2", "3:4", "4:3", "9:16", "16:9", "21:9"]
