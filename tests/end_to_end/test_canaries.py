@@ -46,6 +46,7 @@ REQUEST = "examples/generate_report/request.json"
 PICTURES = "examples/create_image/request.json"
 QUESTION = "examples/analyze_data/request.json"
 CONTENT = "examples/generate_content/request.json"
+WORKFLOW = "examples/run_workflow/request.json"
 WHOLE_COPIES = frozenset({"connection.json", "credentials.json"})
 
 
@@ -162,6 +163,18 @@ def _pictures(stage: Stage) -> None:
     stage.maos.rows("UPDATE organizations SET autonomy = 'semi_autonomous' RETURNING id")
 
 
+def _workflow(stage: Stage) -> None:
+    stage.writer.will_call(("update_todos", {"todos": [{"text": GIVEN_AWAY, "state": "done"}]}))
+    finding = {
+        "statement": GIVEN_AWAY,
+        "document": "tasting.md",
+        "quote": "Twenty-six preferred the new roast, nine the house roast",
+    }
+    said = {"summary": GIVEN_AWAY, "findings": [finding], "contradictions": [GIVEN_AWAY], "open_questions": []}
+    stage.writer.will_answer(said)
+    stage.run("run", "run_workflow", "--request", WORKFLOW, "--param", "title=Worked out by Claude", "--wait")
+
+
 # Each entrypoint, driven until its engines have said what they should not.
 ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {
     "analyze_data": _analysis,
@@ -169,6 +182,7 @@ ENTRYPOINT_CASES: Mapping[str, Callable[[Stage], None]] = {
     "create_image": _pictures,
     "generate_report": _report,
     "process_email": _mail,
+    "run_workflow": _workflow,
 }
 
 
@@ -196,8 +210,8 @@ def _every_engine(stage: Stage) -> None:
 
 def _commands(stage: Stage) -> None:
     """Run every command that lists, shows or checks; in one process, which is as good and much faster."""
-    # Report, analysis, those whose writer refused, text, pictures, mail, the plan of every engine: the newest first.
-    runs = [run["id"] for run in stage.maos.json("runs", "list")[:8]]
+    # Report, analysis, those whose writer refused, text, pictures, mail, workflow, every engine's plan: newest first.
+    runs = [run["id"] for run in stage.maos.json("runs", "list")[:9]]
     files = stage.maos.home / "evidence"
     files.mkdir()
     listings = [
@@ -319,6 +333,8 @@ def test_every_canary_was_let_loose(stage: Stage) -> None:
         ("image_02", "failed"),
         ("image_03", "failed"),
         ("publish_images", "completed"),
+        ("work", "completed"),
+        ("deliver_output", "completed"),
         ("tells", "completed"),
         ("breaks", "failed"),
         ("draws", "completed"),
@@ -360,13 +376,6 @@ def test_no_secret_is_in_any_file_of_the_home(stage: Stage) -> None:
     assert {str(path): hits for path in files if (hits := stage.found_in(_text_of(path)))} == {}
 
 
-def _text_of(path: Path) -> str:
-    # The server gives its leases back while the files are read.
-    with contextlib.suppress(FileNotFoundError):
-        return path.read_text(errors="replace")
-    return ""
-
-
 def _is_searched(path: Path, home: Path) -> bool:
     inside = path.relative_to(home).parts
     return path.is_file() and inside[0] not in {"postgres", "cache"} and path.name not in WHOLE_COPIES
@@ -395,6 +404,7 @@ def test_clients_read_of_no_vendor_and_of_no_secret(stage: Stage) -> None:
     assert any(name.endswith("content.docx") for name in seen)
     assert any(name.endswith("manifest.json") for name in seen)
     assert any(name.endswith("image-01.png") for name in seen)
+    assert any(name.endswith("output.md") for name in seen)
     for name, text in seen.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], f"{name}: {text[:4000]}"
         assert stage.found_in(text) == [], name
@@ -408,8 +418,8 @@ def test_the_evidence_of_a_run_names_no_vendor_and_holds(stage: Stage) -> None:
     texts = {path.stem: path.read_text() for path in files}
     for_clients = {name: text for name, text in texts.items() if not name.endswith("-internal")}
 
-    # Report and analysis, those whose writer refused, the text, pictures, the mail, and the plan of every engine.
-    assert len(for_clients) == 8
+    # Report and analysis, those whose writer refused, text, pictures, mail, workflow, and the plan of every engine.
+    assert len(for_clients) == 9
     for name, text in for_clients.items():
         assert [vendor for vendor in VENDORS if vendor in text.lower()] == [], name
         assert stage.found_in(text) == [], name
@@ -436,10 +446,7 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
         for (view,) in views.fetchall():
             rows = connection.execute(f"SELECT v::text FROM client.{view} v".encode()).fetchall()
             surfaces[f"client.{view}"] = "\n".join(row[0] for row in rows)
-    for folder in ("published", "answer", "review"):
-        for path in (stage.maos.home / "artifacts").rglob(f"{folder}/*"):
-            surfaces[str(path)] = _text_of(path)
-    for folder in ("published", "answer"):
+    for folder in ("published", "answer", "review", "output"):
         for path in (stage.maos.home / "artifacts").rglob(f"{folder}/**/*"):
             if path.is_file():
                 surfaces[str(path)] = _text_of(path)
@@ -453,7 +460,10 @@ def _client_surfaces(stage: Stage) -> dict[str, str]:
 
 def _text_of(path: Path) -> str:
     if path.suffix != ".docx":
-        return path.read_text()
+        # The server gives its leases back while the files are read.
+        with contextlib.suppress(FileNotFoundError):
+            return path.read_text(errors="replace")
+        return ""
     with ZipFile(path) as parts:
         return "\n".join(parts.read(name).decode() for name in parts.namelist() if name.endswith((".xml", ".rels")))
 
