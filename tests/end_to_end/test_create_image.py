@@ -59,7 +59,7 @@ def test_the_example_is_published_as_the_manifest_says(maos: Maos) -> None:
 def test_a_reviewer_leaves_a_picture_out(maos: Maos) -> None:
     run_id, approval = _ask(maos)
 
-    maos.run("approvals", "edit", approval, "--as", REVIEWER, "--set", "leave_out=[2]", "--note", "too dark")
+    maos.run("approvals", "edit", approval, "--as", REVIEWER, "--set", "leave_out=[2]", "--note", "too dark", "--yes")
     maos.shown(run_id, "status = 'completed'")
 
     published = maos.home / "artifacts" / "demo" / run_id / "published"
