@@ -84,7 +84,9 @@ def _transaction(role: DatabaseRole) -> Iterator[Session]:
     try:
         with TripSession(engine) as session:
             yield session
-            session.commit()
+            # Not what a failed statement has undone, where its caller went on.
+            if session.is_active:
+                session.commit()
     except OperationalError as error:
         raise StackError("database", f"it does not answer: {str(error.orig).splitlines()[0]}") from error
 

@@ -6,6 +6,7 @@ nobody waits for an answer to goes with the next statement, or with the commit.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -92,7 +93,8 @@ class TripSession(Session):
             self.invalidate()
             self.pooled.invalidate()
             return
-        super().close()
+        if self._joined is not None:
+            super().close()
         self.pooled.close()
 
 
@@ -143,9 +145,9 @@ def _wire(pooled: PoolProxiedConnection) -> Wire:
 
 def _carry(orders: Sequence[Order], pooled: PoolProxiedConnection, engine: Engine, *, commit: bool) -> list[Rows]:
     # Whoever listens to what the engine sends hears of these, too.
-    tell = engine.dispatch.before_cursor_execute
-    for statement, values in orders:
-        tell(pooled, None, statement.words, values, None, False)
+    if tell := engine.dispatch.before_cursor_execute:
+        for statement, values in orders:
+            tell(pooled, None, statement.words, values, None, False)
     try:
         return _wire(pooled).carry(orders, commit=commit)
     except psycopg.Error as error:
@@ -157,8 +159,13 @@ def _as_sqlalchemy_would(error: psycopg.Error, engine: Engine) -> BaseException:
     return DBAPIError.instance(None, None, error, psycopg.Error, hide_parameters=True, dialect=engine.dialect)
 
 
+@cache
+def _make_readable() -> None:
+    # Columns are read through what SQLAlchemy sets up with the first query.
+    configure_mappers()
+
+
 def unattached(kind: type[R], values: Mapping[str, object]) -> R:
     """Return a row of no session, to be read only: a fraction of what one that notes its changes costs."""
-    # What makes its columns readable; nothing when it has happened before.
-    configure_mappers()
+    _make_readable()
     return cast(R, kind.model_construct(None, **values))

@@ -222,7 +222,7 @@ def test_a_connection_of_the_pool_forgets_the_organisation_it_served(org_id: UUI
     with org_session(org_id) as session:
         served = session.scalar(text("SELECT pg_backend_pid()"))
         assert session.scalar(text("SELECT count(*) FROM organizations")) == 1
-        engine = session.get_bind()
+        engine = session.connection().engine
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT pg_backend_pid()")) == served
         assert connection.scalar(text("SELECT count(*) FROM organizations")) == 0
