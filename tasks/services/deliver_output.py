@@ -14,7 +14,7 @@ from maos.risk import RiskLevel
 from maos.workflow_page import WorkflowPage, page_of
 from maos.workflows import DeliveredOutput, DeliverParameters, Material
 from tasks.files import write_file
-from tasks.secrecy import redaction
+from tasks.secrecy import for_clients, redaction
 from tasks.services.registry import ServiceCall, internal_service
 
 FILE, PAGE = "output/output.json", "output/output.md"
@@ -35,7 +35,7 @@ def deliver_output(call: ServiceCall[DeliverParameters]) -> StepOutcome:
     output = _checked(asked, Investigation.model_validate(call.inputs["found"]).value, material)
     page = page_of(
         WorkflowPage(
-            title=asked.title,
+            title=for_clients(asked.title),
             workflow=asked.workflow,
             version=asked.version,
             rehearsal=call.run.rehearsal,
