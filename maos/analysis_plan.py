@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel
-
 from maos.analysis_parameters import (
     MOST_TABLE_BYTES,
     DrawAnswerParameters,
@@ -15,13 +13,12 @@ from maos.analysis_parameters import (
     WriteQueryParameters,
 )
 from maos.datasets import DatasetFacts
-from maos.engines import EngineType
 from maos.errors import BadInput
-from maos.plans import Agent, Plan, PlanStep, RetryPolicy
+from maos.plan_steps import service_step, writer_step
+from maos.plans import Agent, Plan
 from maos.query_tables import longest_told_tables, table_names
 from maos.requests import AnalyzeDataRequest
 
-_WRITER_RETRY = RetryPolicy(attempts=4, first_delay_seconds=2)
 # What the tables may take to be read before the query runs.
 _READING_SECONDS = 900.0
 
@@ -45,14 +42,16 @@ def analysis_plan(request: AnalyzeDataRequest, facts: Sequence[DatasetFacts]) ->
     known = {**given, "result": "run_query"}
     return Plan(
         steps=(
-            _step("profile_tables", _ANALYST, "Query", ProfileTablesParameters(tables=tables)),
-            _written("write_query", _ANALYST, "Query", write_query, tables="profile_tables"),
-            _step("run_query", _ANALYST, "Query", run_query, **given).model_copy(
+            service_step("profile_tables", _ANALYST, "Query", ProfileTablesParameters(tables=tables)),
+            writer_step("write_query", _ANALYST, "Query", write_query, tables="profile_tables"),
+            service_step("run_query", _ANALYST, "Query", run_query, **given).model_copy(
                 update={"timeout_seconds": _READING_SECONDS + request.query_seconds}
             ),
-            _step("draw_answer", _ANALYST, "Answer", DrawAnswerParameters(), **known),
-            _written("write_answer", _AUTHOR, "Answer", write_answer, **known),
-            _step("present_answer", _AUTHOR, "Answer", present, **known, chart="draw_answer", text="write_answer"),
+            service_step("draw_answer", _ANALYST, "Answer", DrawAnswerParameters(), **known),
+            writer_step("write_answer", _AUTHOR, "Answer", write_answer, **known),
+            service_step(
+                "present_answer", _AUTHOR, "Answer", present, **known, chart="draw_answer", text="write_answer"
+            ),
         )
     )
 
@@ -71,21 +70,3 @@ def _most_told(tables: Sequence[TableSource], facts: Sequence[DatasetFacts]) -> 
         columns = sum(len(each.columns) for each in facts)
         raise BadInput("datasets", f"{columns:,} columns", "tables of a few hundred columns in all")
     return min(longest_told_tables(named, values=True), MOST_TABLE_BYTES)
-
-
-def _step(action: str, agent: Agent, phase: str, parameters: BaseModel, **inputs: str) -> PlanStep:
-    """Return a step that is called like its action."""
-    return PlanStep(
-        id=action,
-        agent=agent,
-        phase=phase,
-        engine=EngineType.INTERNAL_SERVICE,
-        action=action,
-        parameters=parameters.model_dump(mode="json"),
-        inputs=inputs,
-    )
-
-
-def _written(action: str, agent: Agent, phase: str, parameters: BaseModel, **inputs: str) -> PlanStep:
-    step = _step(action, agent, phase, parameters, **inputs)
-    return step.model_copy(update={"engine": EngineType.CLAUDE_CLI, "retry": _WRITER_RETRY})

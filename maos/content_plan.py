@@ -10,15 +10,14 @@ from maos.content import most_content_bytes
 from maos.content_brief import MOST_BRIEF_BYTES, Brief
 from maos.content_request import MOST_VARIANTS, GenerateContentRequest
 from maos.content_review import MOST_ROUNDS, ContentReview
-from maos.engines import EngineType
-from maos.plans import Agent, OnFailure, Plan, PlanStep, RetryPolicy
+from maos.plan_steps import service_step, writer_step
+from maos.plans import Agent, OnFailure, Plan, PlanStep
 
 READ = "read_brief"
 OUTLINE = "write_outline"
 PUBLISH = "publish_content"
 _EDITOR = Agent(name="editor", persona="You are an editor who prints nothing that nobody can prove.")
 _AUTHOR = Agent(name="author", persona="You write well, for the readers you are given, and only what you know.")
-_WRITER_RETRY = RetryPolicy(attempts=4, first_delay_seconds=2)
 
 
 class _Parameters(BaseModel):
@@ -76,8 +75,8 @@ def content_plan(request: GenerateContentRequest) -> Plan:
     outline = OutlineParameters(most_brief_bytes=size, variants=request.variants)
     return Plan(
         steps=(
-            _step(READ, READ, _EDITOR, "Outline", brief),
-            _written(OUTLINE, OUTLINE, "Outline", outline, brief=READ),
+            service_step(READ, _EDITOR, "Outline", brief),
+            writer_step(OUTLINE, _AUTHOR, "Outline", outline, brief=READ),
             *(_draft(number, size, alone=request.variants == 1) for number in numbers),
             _check(1, request.title, {f"text_{number}": f"draft_{number}" for number in numbers}),
         )
@@ -102,8 +101,9 @@ def _round(review: ContentReview, brief: Brief, title: str) -> Iterable[PlanStep
                 most_content_bytes=most_content_bytes(brief),
             )
             step = texts[f"text_{each.variant}"]
-            revised = _written(
-                step, "revise_content", f"Round {number}", asked, brief=READ, text=f"check_{review.round}.variants.{at}"
+            before = f"check_{review.round}.variants.{at}"
+            revised = writer_step(
+                "revise_content", _AUTHOR, f"Round {number}", asked, name=step, brief=READ, text=before
             )
             # A text with flags can be judged by a person; none cannot.
             yield revised.model_copy(update={"on_failure": OnFailure.CONTINUE})
@@ -112,7 +112,7 @@ def _round(review: ContentReview, brief: Brief, title: str) -> Iterable[PlanStep
 
 def _publish(review: ContentReview) -> PlanStep:
     asked = PublishContentParameters(variant=review.best.variant)
-    step = _step(PUBLISH, PUBLISH, _EDITOR, "Publish", asked, brief=READ, review=f"check_{review.round}")
+    step = service_step(PUBLISH, _EDITOR, "Publish", asked, brief=READ, review=f"check_{review.round}")
     if not review.best.flags and len(review.variants) == 1:
         return step
     # A flag is judged and a variant chosen by a person, also where publishing by itself would ask nobody.
@@ -121,27 +121,12 @@ def _publish(review: ContentReview) -> PlanStep:
 
 def _draft(number: int, size: int, *, alone: bool) -> PlanStep:
     asked = DraftParameters(most_brief_bytes=size, variant=number)
-    step = _written(f"draft_{number}", "draft_content", "Round 1", asked, brief=READ, outline=OUTLINE)
+    step = writer_step("draft_content", _AUTHOR, "Round 1", asked, name=f"draft_{number}", brief=READ, outline=OUTLINE)
     return step if alone else step.model_copy(update={"on_failure": OnFailure.CONTINUE})
 
 
 def _check(number: int, title: str, inputs: dict[str, str]) -> PlanStep:
     asked = CheckParameters(round=number, title=title)
-    return _step(f"check_{number}", "check_content", _EDITOR, f"Round {number}", asked, brief=READ, **inputs)
-
-
-def _step(name: str, action: str, agent: Agent, phase: str, parameters: BaseModel, **inputs: str) -> PlanStep:
-    return PlanStep(
-        id=name,
-        agent=agent,
-        phase=phase,
-        engine=EngineType.INTERNAL_SERVICE,
-        action=action,
-        parameters=parameters.model_dump(mode="json"),
-        inputs=inputs,
+    return service_step(
+        "check_content", _EDITOR, f"Round {number}", asked, name=f"check_{number}", brief=READ, **inputs
     )
-
-
-def _written(name: str, action: str, phase: str, parameters: BaseModel, **inputs: str) -> PlanStep:
-    step = _step(name, action, _AUTHOR, phase, parameters, **inputs)
-    return step.model_copy(update={"engine": EngineType.CLAUDE_CLI, "retry": _WRITER_RETRY})

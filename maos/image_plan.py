@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.engines import EngineType
 from maos.image_request import MOST_IMAGES, CreateImageRequest
 from maos.images import LONGEST_PROMPT_BYTES, ImageParameters, ReferenceImage
+from maos.plan_steps import service_step
 from maos.plans import Agent, OnFailure, Plan, PlanStep, RetryPolicy
 from maos.rendering import literal
 
@@ -49,8 +50,8 @@ def image_plan(request: CreateImageRequest, references: Sequence[ReferenceImage]
     return Plan(
         steps=(
             *images,
-            _service(COLLECT, "Contact sheet", collect, {step.id: step.id for step in images}),
-            _service(PUBLISH, "Publication", publish, {"batch": COLLECT}),
+            service_step(COLLECT, _PUBLISHER, "Contact sheet", collect, **{step.id: step.id for step in images}),
+            service_step(PUBLISH, _PUBLISHER, "Publication", publish, batch=COLLECT),
         )
     )
 
@@ -71,16 +72,4 @@ def _image(number: int, asked: ImageParameters) -> PlanStep:
         retry=_RETRY,
         # A picture that is refused keeps the others from nobody; the contact sheet says which is missing, and why.
         on_failure=OnFailure.CONTINUE,
-    )
-
-
-def _service(action: str, phase: str, parameters: BaseModel, inputs: dict[str, str]) -> PlanStep:
-    return PlanStep(
-        id=action,
-        agent=_PUBLISHER,
-        phase=phase,
-        engine=EngineType.INTERNAL_SERVICE,
-        action=action,
-        parameters=parameters.model_dump(mode="json"),
-        inputs=inputs,
     )

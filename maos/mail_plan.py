@@ -10,12 +10,12 @@ from maos.engines import EngineType
 from maos.mail import MailKind, TakenMail
 from maos.mail_desk import MailDesk
 from maos.mail_request import MOST_MESSAGES, ProcessEmailRequest
-from maos.plans import Agent, OnFailure, Plan, PlanStep, RetryPolicy
+from maos.plan_steps import WRITER_RETRY, service_step
+from maos.plans import Agent, OnFailure, Plan, PlanStep
 
 TAKE = "take_mail"
 _CLERK = Agent(name="mail clerk", persona="You sort the mail, and you trust nobody who writes.")
 _AUTHOR = Agent(name="correspondent", persona="You answer letters: friendly, short, and only with what you know.")
-_WRITER_RETRY = RetryPolicy(attempts=4, first_delay_seconds=2)
 
 
 class TakeParameters(BaseModel):
@@ -56,15 +56,7 @@ class TakenMessages(BaseModel):
 def mail_plan(request: ProcessEmailRequest) -> Plan:
     """Return the one step that is known: how many messages there are is not."""
     asked = TakeParameters(source=request.source, most_messages=request.most_messages, desk=request.desk)
-    step = PlanStep(
-        id=TAKE,
-        agent=_CLERK,
-        phase="Mailbox",
-        engine=EngineType.INTERNAL_SERVICE,
-        action=TAKE,
-        parameters=asked.model_dump(mode="json"),
-    )
-    return Plan(steps=(step,))
+    return Plan(steps=(service_step(TAKE, _CLERK, "Mailbox", asked),))
 
 
 def place_of(number: int) -> str:
@@ -94,7 +86,7 @@ def _answer(number: int) -> PlanStep:
         engine=EngineType.CLAUDE_CLI,
         action="answer_mail",
         inputs={"mail": f"{TAKE}.messages.{place_of(number)}", "desk": f"{TAKE}.desk"},
-        retry=_WRITER_RETRY,
+        retry=WRITER_RETRY,
         # One message that cannot be handled keeps no other from it.
         on_failure=OnFailure.SKIP,
     )

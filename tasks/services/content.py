@@ -110,7 +110,8 @@ def preview(call: ServiceCall[PublishContentParameters]) -> str:
         InputMismatch: when there is no such variant.
     """
     brief, review = _given(call)
-    return preview_of(review, _chosen(call, review), brief, _run_of(call), (TWIN, PAGE, WORD))
+    run = ReportRun.model_validate(call.run, from_attributes=True)
+    return preview_of(review, _chosen(call, review), brief, run, (TWIN, PAGE, WORD))
 
 
 @internal_service(
@@ -132,7 +133,7 @@ def publish_content(call: ServiceCall[PublishContentParameters]) -> StepOutcome:
     """
     brief, review = _given(call)
     chosen = _chosen(call, review)
-    document = _without_secrets(document_of(chosen, brief, _run_of(call)))
+    document = _without_secrets(document_of(chosen, brief, ReportRun.model_validate(call.run, from_attributes=True)))
     twin = write_file(call.folder, TWIN, markdown_of(document).encode(), "text/markdown")
     page = write_file(call.folder, PAGE, html_of(document).encode(), "text/html")
     word = write_file(call.folder, WORD, docx_of(document), _DOCX)
@@ -175,15 +176,3 @@ def _cleaner(brief: Brief) -> Callable[[str], str]:
 def _without_secrets(document: ContentDocument) -> ContentDocument:
     # Files that are text lose them when they are written; a Word document is none.
     return ContentDocument.model_validate(each_text(document.model_dump(mode="json"), redaction().without_known))
-
-
-def _run_of(call: ServiceCall[PublishContentParameters]) -> ReportRun:
-    run = call.run
-    return ReportRun(
-        run_id=run.run_id,
-        org=run.org,
-        initiator=run.initiator,
-        started_at=run.started_at,
-        rehearsal=run.rehearsal,
-        cost_usd=run.cost_usd,
-    )

@@ -122,17 +122,12 @@ def confirmed(call: ServiceCall[Any]) -> StepOutcome:
 )
 def reply_mail(call: ServiceCall[ReplyParameters]) -> StepOutcome:
     """Send the reply into its thread; in a rehearsal, write it to a file."""
-    asked = call.parameters
-
-    def message(date: datetime) -> EmailMessage:
-        reply = _message(call, date)
-        if asked.in_reply_to:
-            reply["In-Reply-To"] = asked.in_reply_to
-        if asked.references:
-            reply["References"] = " ".join(asked.references)
-        return reply
-
-    return _send(call, message(_date(call)))
+    asked, reply = call.parameters, _message(call, _date(call))
+    if asked.in_reply_to:
+        reply["In-Reply-To"] = asked.in_reply_to
+    if asked.references:
+        reply["References"] = " ".join(asked.references)
+    return _send(call, reply)
 
 
 @internal_service(

@@ -78,19 +78,12 @@ def present_answer(call: ServiceCall[PresentAnswerParameters]) -> StepOutcome:
 
 
 def _answer_of(call: ServiceCall[PresentAnswerParameters]) -> Answer:
-    run, inputs = call.run, call.inputs
+    inputs = call.inputs
     charts = ChartSet.model_validate(inputs["chart"]).charts
     return Answer(
         title=call.parameters.title,
         question=call.parameters.question,
-        run=ReportRun(
-            run_id=run.run_id,
-            org=run.org,
-            initiator=run.initiator,
-            started_at=run.started_at,
-            rehearsal=run.rehearsal,
-            cost_usd=run.cost_usd,
-        ),
+        run=ReportRun.model_validate(call.run, from_attributes=True),
         tables=AnalysisTables.model_validate(inputs["tables"]),
         query=WrittenQuery.model_validate(inputs["query"]),
         result=QueryResult.model_validate(inputs["result"]),

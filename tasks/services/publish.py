@@ -60,18 +60,11 @@ def publish_report(call: ServiceCall[PublishParameters]) -> StepOutcome:
 
 
 def _report_of(call: ServiceCall[PublishParameters]) -> Report:
-    run, inputs = call.run, call.inputs
+    inputs = call.inputs
     report = Report(
         title=call.parameters.title,
         note=call.parameters.note,
-        run=ReportRun(
-            run_id=run.run_id,
-            org=run.org,
-            initiator=run.initiator,
-            started_at=run.started_at,
-            rehearsal=run.rehearsal,
-            cost_usd=run.cost_usd,
-        ),
+        run=ReportRun.model_validate(call.run, from_attributes=True),
         profile=DatasetProfile.model_validate(inputs["profile"]),
         metrics=Metrics.model_validate(inputs["metrics"]),
         narrative=Narrative.model_validate(inputs["narrative"]),
