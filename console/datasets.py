@@ -8,6 +8,7 @@ from pathlib import Path
 
 from console.workflow_inputs import definition_of
 from maos.canonical import digest_of
+from maos.dataset_addresses import address_of, with_place
 from maos.image_request import CreateImageRequest
 from maos.json_schemas import with_texts
 from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
@@ -44,7 +45,7 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
         for dataset in paths:
             inspect_dataset(dataset, org=request.org, settings=here)
     store = settings.dataset_store / request.org
-    return _renamed(request, {dataset: str(_store(path, store)) for dataset, path in paths.items()})
+    return _renamed(request, {name: with_place(name, str(_store(path, store))) for name, path in paths.items()})
 
 
 def bring_within_reach(request: RunRequest) -> None:
@@ -83,7 +84,7 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
 def _out_of_reach(request: RunRequest) -> dict[str, Path]:
     """Return the local files of a request that runs may not read where they lie, by the names it has for them."""
     roots = readable_roots(request.org, load_settings())
-    paths = {dataset: Path(dataset) for dataset in _datasets_of(request) if "://" not in dataset}
+    paths = {name: Path(address_of(name).place) for name in _datasets_of(request) if "://" not in name}
     return {
         dataset: path
         for dataset, path in paths.items()
