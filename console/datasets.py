@@ -11,11 +11,12 @@ from maos.canonical import digest_of
 from maos.dataset_addresses import address_of, with_place
 from maos.image_request import CreateImageRequest
 from maos.json_schemas import with_texts
-from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
+from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
 from maos.settings import load_settings
 from maos.workflow_request import RunWorkflowRequest
 from maos.workflows import SOURCES
 from tasks.datasets import inspect_dataset, readable_roots
+from tasks.joined_files import inspect_files
 from tasks.material import find_material, sources_of
 from tasks.reference_images import find_reference
 from tasks.workflows import checked_inputs
@@ -41,6 +42,8 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     elif isinstance(request, CreateImageRequest):
         for reference in paths:
             find_reference(reference, org=request.org, settings=here)
+    elif isinstance(request, GenerateReportRequest) and paths:
+        inspect_files(_datasets_of(request), org=request.org, settings=here)
     else:
         for dataset in paths:
             inspect_dataset(dataset, org=request.org, settings=here)
@@ -62,7 +65,7 @@ def _datasets_of(request: RunRequest) -> tuple[str, ...]:
         return tuple(given for _, _, given in sources_of(definition_of(request), request.inputs))
     if isinstance(request, CreateImageRequest):
         return request.references
-    return (request.dataset,) if isinstance(request, DatasetRequest) else ()
+    return (request.dataset, *request.further_datasets) if isinstance(request, GenerateReportRequest) else ()
 
 
 def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
@@ -76,8 +79,9 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
     if isinstance(request, CreateImageRequest):
         references = tuple(names.get(reference, reference) for reference in request.references)
         return request.model_copy(update={"references": references})
-    if isinstance(request, DatasetRequest):
-        return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
+    if isinstance(request, GenerateReportRequest):
+        first, *further = (names.get(dataset, dataset) for dataset in _datasets_of(request))
+        return request.model_copy(update={"dataset": first, "further_datasets": tuple(further)})
     return request
 
 
