@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from blocks.dataset_downloads import DatasetDownloads
-from maos.dataset_addresses import address_of
+from maos.dataset_addresses import address_of, is_object
 from maos.datasets import DatasetFacts, DatasetFormat, FileFacts
 from maos.errors import BadInput, EngineFailure
 from maos.failures import FailureKind
 from maos.settings import Settings
 from tasks.columns import column_facts
+from tasks.dataset_buckets import fetch_from_bucket
 from tasks.spreadsheets import SPREADSHEETS, sheet_as_csv
 from tasks.tables import IN_MEMORY, Table, open_table
 
@@ -90,9 +91,9 @@ def _found(dataset: str, place: str, *, org: str, folder: Path, settings: Settin
     if not _SCHEME.match(place):
         path = _local_path(place, readable_roots(org, settings))
         return _identified(dataset, path, name=path.name)
-    address = _checked_address(place)
-    path = _fetched(address, folder / "dataset", settings)
-    return _identified(dataset, path, name=urlsplit(address).path)
+    name = place if is_object(place) else urlsplit(_checked_address(place)).path
+    path = _fetched(place, folder / "dataset", org=org, settings=settings)
+    return _identified(dataset, path, name=name)
 
 
 def _converted(file: DatasetFile, sheet: str, folder: Path) -> DatasetFile:
@@ -190,20 +191,22 @@ def _checked_address(dataset: str) -> str:
     except ValueError:
         raise BadInput("dataset", dataset[:200], "an http:// or https:// address") from None
     if parts.scheme not in {"http", "https"}:
-        allowed = "a path, or an http:// or https:// address (s3:// is not supported yet)"
-        raise BadInput("dataset", dataset.partition("?")[0], allowed)
+        raise BadInput("dataset", dataset.partition("?")[0], "a path, or an http://, https:// or s3:// address")
     if user:
         # Not repeated in full: plans and errors are stored as plain text.
         raise BadInput("dataset", f"{parts.scheme}://...@{parts.hostname}", "an address without user and password")
     return dataset
 
 
-def _fetched(address: str, folder: Path, settings: Settings) -> Path:
+def _fetched(address: str, folder: Path, *, org: str, settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / hashlib.sha256(address.encode()).hexdigest()[:16]
     if not target.exists():
         arriving = target.with_suffix(".part")
-        DatasetDownloads().fetch(address, arriving, allow_private=settings.allow_private_dataset_hosts)
+        if is_object(address):
+            fetch_from_bucket(address, arriving, org=org, settings=settings)
+        else:
+            DatasetDownloads().fetch(address, arriving, allow_private=settings.allow_private_dataset_hosts)
         arriving.replace(target)
     return target
 

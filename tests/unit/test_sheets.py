@@ -1,10 +1,9 @@
-"""Where the table of a sheet is, what its cells say, and how a request names a sheet."""
+"""Where the table of a sheet is, and what its cells say."""
 
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from maos.dataset_addresses import DatasetAddress, address_of, with_place
 from maos.sheets import Cell, SheetLayout, layout_of, text_of
 
 
@@ -56,25 +55,3 @@ def test_a_table_of_one_column_begins_with_its_name() -> None:
 def test_a_sheet_without_values_has_no_table() -> None:
     assert layout_of([]) is None
     assert layout_of([["", " "], ["\t", ""]]) is None
-
-
-@pytest.mark.parametrize(
-    ("dataset", "place", "sheet"),
-    [
-        ("orders.csv", "orders.csv", ""),
-        ("folder/Orders 2024.XLSX#Q1 & Q2", "folder/Orders 2024.XLSX", "Q1 & Q2"),
-        ("a#b.csv", "a#b.csv", ""),
-        ("book.ods#a#b", "book.ods", "a#b"),
-        ("s3://bucket/book.xlsx#One", "s3://bucket/book.xlsx", "One"),
-        ("s3://bucket/key#with.csv", "s3://bucket/key#with.csv", ""),
-        ("https://x.example/book?id=7#Q%201", "https://x.example/book?id=7", "Q 1"),
-        ("http://[broken#x", "http://[broken#x", ""),
-    ],
-)
-def test_a_sheet_is_named_behind_its_workbook(dataset: str, place: str, sheet: str) -> None:
-    assert address_of(dataset) == DatasetAddress(place, sheet)
-
-
-def test_a_copy_of_a_workbook_keeps_the_sheet_that_was_named() -> None:
-    assert with_place("mine/book.xlsx#Orders", "/store/1a/book.xlsx") == "/store/1a/book.xlsx#Orders"
-    assert with_place("mine/orders.csv", "/store/1a/orders.csv") == "/store/1a/orders.csv"
