@@ -11,7 +11,7 @@ from maos.canonical import digest_of
 from maos.dataset_addresses import address_of, with_place
 from maos.image_request import CreateImageRequest
 from maos.json_schemas import with_texts
-from maos.requests import AnalyzeDataRequest, GenerateReportRequest, RunRequest
+from maos.requests import AnalyzeDataRequest, DatasetRequest, GenerateReportRequest, RunRequest
 from maos.settings import load_settings
 from maos.workflow_request import RunWorkflowRequest
 from maos.workflows import SOURCES
@@ -65,7 +65,8 @@ def _datasets_of(request: RunRequest) -> tuple[str, ...]:
         return tuple(given for _, _, given in sources_of(definition_of(request), request.inputs))
     if isinstance(request, CreateImageRequest):
         return request.references
-    return (request.dataset, *request.further_datasets) if isinstance(request, GenerateReportRequest) else ()
+    further = request.further_datasets if isinstance(request, GenerateReportRequest) else ()
+    return (request.dataset, *further) if isinstance(request, DatasetRequest) else ()
 
 
 def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
@@ -79,9 +80,11 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
     if isinstance(request, CreateImageRequest):
         references = tuple(names.get(reference, reference) for reference in request.references)
         return request.model_copy(update={"references": references})
-    if isinstance(request, GenerateReportRequest):
+    if isinstance(request, DatasetRequest):
         first, *further = (names.get(dataset, dataset) for dataset in _datasets_of(request))
-        return request.model_copy(update={"dataset": first, "further_datasets": tuple(further)})
+        return request.model_copy(
+            update={"dataset": first, **({"further_datasets": tuple(further)} if further else {})}
+        )
     return request
 
 

@@ -143,9 +143,7 @@ def test_what_lies_outside_of_the_folder_is_refused_unasked(private: Settings, d
 
 
 @pytest.mark.usefixtures("blocks")
-@pytest.mark.parametrize(
-    "key", ["demo/%2e%2e/other/sales.csv", "demo/..%2fother/sales.csv", "demo/..\\other/sales.csv"]
-)
+@pytest.mark.parametrize("key", ["demo/%2e%2e/other/sales.csv", "demo/..%2fother/sales.csv"])
 def test_a_key_is_taken_by_the_letter(private: Settings, key: str) -> None:
     assert "there is no such object" in refused(f"s3://warehouse/{key}", private).allowed
 

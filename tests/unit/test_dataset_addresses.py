@@ -39,7 +39,7 @@ def test_a_key_within_the_folder_is_taken_by_the_letter(place: str, folder: str,
     ],
 )
 def test_a_key_outside_of_the_folder_is_refused(place: str) -> None:
-    with pytest.raises(BadInput, match="an object like s3://warehouse/demo/orders.csv"):
+    with pytest.raises(BadInput, match=r"an object like s3://warehouse/demo/orders\.csv"):
         key_within(place, bucket="warehouse", folder="demo")
 
 
