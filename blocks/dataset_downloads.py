@@ -1,5 +1,6 @@
 """How data sets are fetched from the web, and within which limits."""
 
+import ssl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,10 +38,15 @@ downloads.fetch("https://example.com/orders.csv", Path("orders.csv"))
     max_bytes: int = Field(default=1_000_000_000, gt=0, description="Largest file that is fetched, in bytes.")
     timeout_seconds: float = Field(default=120.0, gt=0, description="Seconds that one download may take in all.")
 
-    def get_client(self, *, allow_private: bool = False) -> httpx.Client:
-        """Return a client that connects to public addresses only, unless private ones are allowed."""
+    def get_client(self, *, allow_private: bool = False, authority: Path | None = None) -> httpx.Client:
+        """Return a client that connects to public addresses only, unless private ones are allowed.
+
+        Args:
+            authority: whose certificates are trusted, instead of the usual ones.
+        """
+        verify = ssl.create_default_context(cafile=authority) if authority else True
         return httpx.Client(
-            transport=CheckedTransport(allow_private=allow_private),
+            transport=CheckedTransport(allow_private=allow_private, verify=verify),
             timeout=min(self.timeout_seconds, 30.0),
             follow_redirects=True,
             max_redirects=_MOST_REDIRECTS,
@@ -55,21 +61,34 @@ downloads.fetch("https://example.com/orders.csv", Path("orders.csv"))
         Raises:
             BadInput: when it cannot be fetched within the limits.
         """
+        with _refusing(url), self.get_client(allow_private=allow_private) as client:
+            self.transfer(client, url, target, shown=without_secrets(url))
+
+    def transfer(self, client: httpx.Client, url: str, target: Path, *, shown: str) -> None:
+        """Write what an address holds into a file, by a client of this block.
+
+        Args:
+            shown: what an error calls the address.
+
+        Raises:
+            BadInput: when it is too large, or takes too long.
+            httpx.HTTPError: when it is not delivered.
+        """
         deadline = time.monotonic() + self.timeout_seconds
-        with _refusing(url), self.get_client(allow_private=allow_private) as client, client.stream("GET", url) as reply:
+        with client.stream("GET", url) as reply:
             reply.raise_for_status()
             with target.open("wb") as file:
-                for chunk in self._within_limits(url, reply.iter_bytes(), deadline):
+                for chunk in self._within_limits(shown, reply.iter_bytes(), deadline):
                     file.write(chunk)
 
-    def _within_limits(self, url: str, chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
+    def _within_limits(self, shown: str, chunks: Iterator[bytes], deadline: float) -> Iterator[bytes]:
         received = 0
         for chunk in chunks:
             received += len(chunk)
             if received > self.max_bytes:
-                raise BadInput("dataset", without_secrets(url), f"a file of at most {self.max_bytes:,} bytes")
+                raise BadInput("dataset", shown, f"a file of at most {self.max_bytes:,} bytes")
             if time.monotonic() > deadline:
-                raise BadInput("dataset", without_secrets(url), f"a file that arrives in {self.timeout_seconds:g} s")
+                raise BadInput("dataset", shown, f"a file that arrives in {self.timeout_seconds:g} s")
             yield chunk
 
 
@@ -95,8 +114,12 @@ def _refusing(url: str) -> Iterator[None]:
     except httpx.HTTPStatusError as error:
         raise _refusal(url, f"it answers {error.response.status_code}") from None
     except httpx.HTTPError as error:
-        reason = next(text for kind, text in _REASONS if isinstance(error, kind))
-        raise _refusal(url, reason) from error
+        raise _refusal(url, reason_of(error)) from error
+
+
+def reason_of(error: httpx.HTTPError) -> str:
+    """Return in words why an address did not deliver."""
+    return next(text for kind, text in _REASONS if isinstance(error, kind))
 
 
 def _refusal(url: str, reason: str) -> BadInput:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+import ssl
 import threading
 from concurrent.futures import Future
 from typing import Any
@@ -21,8 +22,8 @@ class NotPublic(httpx.ConnectError):
 class CheckedTransport(httpx.HTTPTransport):
     """Resolves a host once, checks what it resolved to, and connects to exactly that: also after a redirect."""
 
-    def __init__(self, *, allow_private: bool) -> None:
-        super().__init__()
+    def __init__(self, *, allow_private: bool, verify: ssl.SSLContext | bool = True) -> None:
+        super().__init__(verify=verify)
         self._allow_private = allow_private
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

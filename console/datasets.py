@@ -8,13 +8,15 @@ from pathlib import Path
 
 from console.workflow_inputs import definition_of
 from maos.canonical import digest_of
+from maos.dataset_addresses import address_of, with_place
 from maos.image_request import CreateImageRequest
 from maos.json_schemas import with_texts
-from maos.requests import AnalyzeDataRequest, DatasetRequest, RunRequest
+from maos.requests import AnalyzeDataRequest, DatasetRequest, GenerateReportRequest, RunRequest
 from maos.settings import load_settings
 from maos.workflow_request import RunWorkflowRequest
 from maos.workflows import SOURCES
 from tasks.datasets import inspect_dataset, readable_roots
+from tasks.joined_files import inspect_files
 from tasks.material import find_material, sources_of
 from tasks.reference_images import find_reference
 from tasks.workflows import checked_inputs
@@ -40,11 +42,13 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
     elif isinstance(request, CreateImageRequest):
         for reference in paths:
             find_reference(reference, org=request.org, settings=here)
+    elif isinstance(request, GenerateReportRequest) and paths:
+        inspect_files(_datasets_of(request), org=request.org, settings=here)
     else:
         for dataset in paths:
             inspect_dataset(dataset, org=request.org, settings=here)
     store = settings.dataset_store / request.org
-    return _renamed(request, {dataset: str(_store(path, store)) for dataset, path in paths.items()})
+    return _renamed(request, {name: with_place(name, str(_store(path, store))) for name, path in paths.items()})
 
 
 def bring_within_reach(request: RunRequest) -> None:
@@ -61,7 +65,8 @@ def _datasets_of(request: RunRequest) -> tuple[str, ...]:
         return tuple(given for _, _, given in sources_of(definition_of(request), request.inputs))
     if isinstance(request, CreateImageRequest):
         return request.references
-    return (request.dataset,) if isinstance(request, DatasetRequest) else ()
+    further = request.further_datasets if isinstance(request, GenerateReportRequest) else ()
+    return (request.dataset, *further) if isinstance(request, DatasetRequest) else ()
 
 
 def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
@@ -76,14 +81,17 @@ def _renamed(request: RunRequest, names: dict[str, str]) -> RunRequest:
         references = tuple(names.get(reference, reference) for reference in request.references)
         return request.model_copy(update={"references": references})
     if isinstance(request, DatasetRequest):
-        return request.model_copy(update={"dataset": names.get(request.dataset, request.dataset)})
+        first, *further = (names.get(dataset, dataset) for dataset in _datasets_of(request))
+        return request.model_copy(
+            update={"dataset": first, **({"further_datasets": tuple(further)} if further else {})}
+        )
     return request
 
 
 def _out_of_reach(request: RunRequest) -> dict[str, Path]:
     """Return the local files of a request that runs may not read where they lie, by the names it has for them."""
     roots = readable_roots(request.org, load_settings())
-    paths = {dataset: Path(dataset) for dataset in _datasets_of(request) if "://" not in dataset}
+    paths = {name: Path(address_of(name).place) for name in _datasets_of(request) if "://" not in name}
     return {
         dataset: path
         for dataset, path in paths.items()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from maos.analysis import AnalysisTable, AnalysisTables, CrossCheck, QueryResult, WrittenQuery
 from maos.answer_text import AnswerText
 from maos.cross_check import verdict
+from maos.dataset_notes import named
 from maos.datasets import ColumnKind
 from maos.engines import EngineType
 from maos.figures import NO_FIGURE, rounded, shown
@@ -112,7 +113,7 @@ def methods(answer: Answer) -> tuple[Note, ...]:
     """Return where the figures come from and how they were made."""
     run, writer = answer.run, f"the engine “{EngineType.CLAUDE_CLI.label}”"
     sources = [
-        f"{table.name}: {table.profile.facts.display_name}, {table.profile.counted_rows:,} rows,"
+        f"{table.name}: {named(table.profile.facts)}, {table.profile.counted_rows:,} rows,"
         f" SHA-256 {table.profile.facts.sha256}"
         for table in answer.tables.tables
     ]

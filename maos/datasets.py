@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.dataset_addresses import address_of
 from maos.errors import BadInput
 from maos.labels import printable, words_of
 
@@ -48,6 +49,7 @@ class DatasetFormat(StrEnum):
     CSV = "csv"
     PARQUET = "parquet"
     JSON = "json"
+    EXCEL = "excel"
 
 
 class ColumnFacts(BaseModel):
@@ -65,6 +67,26 @@ class ColumnFacts(BaseModel):
     maximum: str | None = Field(default=None, description="Largest number or last date; nothing for text.")
 
 
+class FileFacts(BaseModel):
+    """One of the files that a data set is made of."""
+
+    model_config = ConfigDict(frozen=True)
+
+    source: str = Field(description="Path or address as it was given.")
+    format: DatasetFormat
+    sha256: str
+    size: int = Field(description="Bytes.")
+    sheet: str = Field(default="", description="Sheet that was read, of a spreadsheet.")
+    header_row: int = Field(default=1, description="Row of the sheet that names the columns.")
+    row_count: int = Field(description="Rows that could be read.")
+    unreadable_rows: int = Field(default=0, description="Lines that are no row of this table.")
+
+    @property
+    def display_name(self) -> str:
+        """The name that a reader may see."""
+        return display_name(self.source)
+
+
 class DatasetFacts(BaseModel):
     """What a data set was when it was looked at."""
 
@@ -77,18 +99,28 @@ class DatasetFacts(BaseModel):
     row_count: int = Field(description="Rows that could be read.")
     unreadable_rows: int = Field(default=0, description="Lines that are no row of this table.")
     columns: tuple[ColumnFacts, ...]
+    files: tuple[FileFacts, ...] = Field(default=(), description="Each file that it is made of.")
 
     @property
     def display_name(self) -> str:
         """The name that a reader may see: no folders of this machine, no secrets of an address."""
-        parts = urlsplit(self.source)
-        if parts.scheme in {"http", "https"}:
-            return printable(f"{parts.scheme}://{parts.hostname}{parts.path}", longest=200)
-        return printable(self.source.replace("\\", "/").rsplit("/", 1)[-1], longest=200)
+        more = f" and {len(self.files) - 1} more" if len(self.files) > 1 else ""
+        return f"{display_name(self.source)}{more}"
 
     def column(self, name: str) -> ColumnFacts:
         """Return the facts of a column that is known to exist."""
         return next(column for column in self.columns if column.name == name)
+
+
+def display_name(dataset: str) -> str:
+    """Return a data set's name without folders of this machine, secrets of an address, and its sheet."""
+    place = address_of(dataset).place
+    parts = urlsplit(place)
+    if parts.scheme in {"http", "https"}:
+        return printable(f"{parts.scheme}://{parts.hostname}{parts.path}", longest=200)
+    if parts.scheme == "s3":
+        return printable(place, longest=200)
+    return printable(place.replace("\\", "/").rsplit("/", 1)[-1], longest=200)
 
 
 class ReportShape(BaseModel):

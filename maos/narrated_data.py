@@ -11,7 +11,9 @@ def narrated_data(profile: DatasetProfile, metrics: Metrics) -> str:
     breakdowns = tuple(map(_with_labels, metrics.breakdowns))
     given = {
         "file": profile.facts.display_name,
-        "profile": profile.model_dump(mode="json", exclude={"facts": {"source", "sha256", "size"}}, exclude_none=True),
+        "profile": profile.model_dump(
+            mode="json", exclude={"facts": {"source", "sha256", "size", "files"}}, exclude_none=True
+        ),
         "metrics": metrics.model_copy(update={"breakdowns": breakdowns}).model_dump(mode="json", exclude_none=True),
     }
     # No value can close the data section: its angle brackets arrive escaped.

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.dataset_notes import digest_note, source_note
 from maos.engines import EngineType
 from maos.figures import rounded, shown_change
 from maos.labels import heading
@@ -90,8 +91,8 @@ def methods(report: Report) -> tuple[Note, ...]:
     )
     cost = "Nothing: a rehearsal is free of charge." if run.rehearsal else f"{run.cost_usd:f} USD up to publication."
     texts: Mapping[str, str] = {
-        "Source": f"{facts.display_name} ({facts.format.value.upper()}, {facts.size:,} bytes)",
-        "Data digest": f"SHA-256 {facts.sha256}",
+        "Source": source_note(facts),
+        "Data digest": digest_note(facts),
         "Period covered": period_covered(report.metrics.trend),
         "Rows": f"{facts.row_count:,} read, {report.metrics.rows:,} counted.",
         "Unreadable lines": f"{facts.unreadable_rows:,} without the columns of the table, left out.",

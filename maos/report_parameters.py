@@ -13,11 +13,19 @@ class _Parameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class FurtherFile(_Parameters):
+    """A file whose rows follow those of the data set."""
+
+    dataset: str = Field(description="Path or address of the file.")
+    digest: Digest = Field(description="SHA-256 of the file that the plan was made for.")
+
+
 class ProfileParameters(_Parameters):
     """Which data set to profile."""
 
-    dataset: str = Field(description="Path or http(s) address of the data set.")
+    dataset: str = Field(description="Path, or http(s) or s3 address, of the data set.")
     digest: Digest = Field(description="SHA-256 of the file that the plan was made for.")
+    further: tuple[FurtherFile, ...] = Field(default=(), description="Files with the same columns, read after it.")
 
 
 class AggregateParameters(ProfileParameters):

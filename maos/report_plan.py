@@ -9,6 +9,7 @@ from maos.plans import Agent, Plan, PlanStep, RetryPolicy
 from maos.report_parameters import (
     MOST_DATA_BYTES,
     AggregateParameters,
+    FurtherFile,
     NarrativeParameters,
     ProfileParameters,
     PublishParameters,
@@ -26,7 +27,8 @@ _PUBLISHER = Agent(name="publisher", persona="You let out only what has been app
 
 def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: ReportShape) -> Plan:
     """Return the steps of a report: figures first, then charts and words side by side, then publication."""
-    profile = ProfileParameters(dataset=request.dataset, digest=facts.sha256)
+    further = tuple(FurtherFile(dataset=file.source, digest=file.sha256) for file in facts.files[1:])
+    profile = ProfileParameters(dataset=request.dataset, digest=facts.sha256, further=further)
     aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump())
     narrative = NarrativeParameters(most_data_bytes=min(longest_narrated_data(facts, shape), MOST_DATA_BYTES))
     return Plan(

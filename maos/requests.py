@@ -11,10 +11,13 @@ from maos.autonomy import AutonomyLevel
 from maos.plans import MAX_PARALLELISM
 from maos.references import StepId
 
+MOST_FURTHER_FILES = 50
+
 EmailAddress = Annotated[
     str,
     StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", to_lower=True, strip_whitespace=True, max_length=254),
 ]
+DatasetName = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -92,7 +95,7 @@ class DatasetRequest(RunRequest):
 
     dataset: str = Field(
         title="Data set",
-        description="Path or http(s) address of a CSV, Parquet or JSON file.",
+        description="Path, or http(s) or s3 address, of a CSV, Parquet, JSON or Excel file; its sheet behind a #.",
         min_length=1,
         max_length=2000,
     )
@@ -101,6 +104,12 @@ class DatasetRequest(RunRequest):
 class GenerateReportRequest(DatasetRequest):
     """Ask for a report over one data set."""
 
+    further_datasets: tuple[DatasetName, ...] = Field(
+        default=(),
+        title="More files",
+        description="Files with the same columns, in any order and format: their rows are added to the data set's.",
+        max_length=MOST_FURTHER_FILES,
+    )
     measures: tuple[ColumnName, ...] = Field(
         default=(),
         title="Measures",
@@ -125,9 +134,9 @@ class AnalyzeDataRequest(RunRequest):
         title="Question",
         description="What you want to know, in English: Which region sold the most in 2025?",
     )
-    datasets: tuple[Annotated[str, StringConstraints(min_length=1, max_length=2000)], ...] = Field(
+    datasets: tuple[DatasetName, ...] = Field(
         title="Data sets",
-        description="Paths or http(s) addresses of CSV, Parquet or JSON files; each becomes a table named after it.",
+        description="Paths, or http(s) or s3 addresses, of CSV, Parquet, JSON or Excel files; each becomes a table.",
         min_length=1,
         max_length=MOST_TABLES,
     )

@@ -4,6 +4,7 @@ import ctypes
 import logging
 import os
 import pickle
+import resource
 import selectors
 import signal
 import sys
@@ -63,6 +64,16 @@ def tried_apart(work: Callable[[], T], *, timeout_seconds: float) -> T | Excepti
         return run_apart(work, timeout_seconds=timeout_seconds)
     except Exception as error:  # noqa: BLE001 - it is handed over whole
         return error
+
+
+def limit_memory(more_bytes: int) -> None:
+    """Let the child process take so much more memory than it has; for its work to call."""
+    # Elsewhere there is no process of its own, and the limit would stay.
+    if not _CAN_FORK:
+        return
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        in_use = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + more_bytes, resource.RLIM_INFINITY))
 
 
 def _be_child(work: Callable[[], object], writing: int, parent: int) -> NoReturn:

@@ -3,12 +3,13 @@
 from typing import cast
 
 from prefect.blocks.notifications import SlackWebhook
+from prefect_aws import AwsCredentials, S3Bucket
 
 from blocks.mail_server import MailServer
 from blocks.mailbox import Mailbox
 from blocks.signed_webhook import SignedWebhook
 from blocks.webhooks import Webhooks
-from tasks.secrecy import kept
+from tasks.secrecy import keep_secret, kept
 
 
 def mail_server() -> MailServer:
@@ -24,6 +25,24 @@ def mailbox(name: str) -> Mailbox:
         ValueError: when there is no such block.
     """
     return kept(cast(Mailbox, Mailbox.load(name)))
+
+
+def bucket_block(org: str) -> str:
+    """Return the name of the block by which an organisation's data sets are read from a bucket."""
+    return f"datasets-{org}"
+
+
+def dataset_bucket(org: str) -> S3Bucket:
+    """Return the bucket that an organisation may read.
+
+    Raises:
+        ValueError: when it has none.
+    """
+    bucket = cast(S3Bucket, S3Bucket.load(bucket_block(org)))
+    credentials = kept(bucket.credentials)
+    if isinstance(credentials, AwsCredentials) and credentials.aws_session_token:
+        keep_secret(credentials.aws_session_token)
+    return bucket
 
 
 def slack_webhook(name: str) -> SlackWebhook:

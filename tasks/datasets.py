@@ -4,17 +4,20 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from blocks.dataset_downloads import DatasetDownloads
-from maos.datasets import DatasetFacts, DatasetFormat
+from maos.dataset_addresses import address_of, is_object
+from maos.datasets import DatasetFacts, DatasetFormat, FileFacts
 from maos.errors import BadInput, EngineFailure
 from maos.failures import FailureKind
 from maos.settings import Settings
 from tasks.columns import column_facts
+from tasks.dataset_buckets import fetch_from_bucket
+from tasks.spreadsheets import SPREADSHEETS, sheet_as_csv
 from tasks.tables import IN_MEMORY, Table, open_table
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
@@ -32,12 +35,11 @@ _FORMATS: dict[str, DatasetFormat] = {
 # What a file is by its first bytes, whatever it is called.
 _NO_TABLE: dict[bytes, str] = {
     b"\x1f\x8b": "it is compressed",
-    b"PK\x03\x04": "it is a zip archive or a spreadsheet",
     b"%PDF": "it is a PDF document",
     b"<!DOC": "it is a web page",
     b"<HTML": "it is a web page",
 }
-_ALLOWED = "a CSV, Parquet or JSON file that holds a table"
+_ALLOWED = "a CSV, Parquet, JSON or Excel file that holds a table"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class DatasetFile:
     format: DatasetFormat
     sha256: str
     size: int
+    sheet: str = ""
+    header_row: int = 1
 
     @property
     def shown(self) -> str:
@@ -74,18 +78,41 @@ def materialise(dataset: str, *, org: str, folder: Path, settings: Settings) -> 
     Raises:
         BadInput: when an organisation may not read it, or it is no data file.
     """
-    if not _SCHEME.match(dataset):
-        path = _local_path(dataset, readable_roots(org, settings))
+    place, sheet = address_of(dataset)
+    file = _found(dataset, place, org=org, folder=folder, settings=settings)
+    if file.format is DatasetFormat.EXCEL:
+        return _converted(file, sheet, folder)
+    if sheet:
+        raise BadInput("dataset", file.shown, "a spreadsheet, where a sheet of it is named")
+    return file
+
+
+def _found(dataset: str, place: str, *, org: str, folder: Path, settings: Settings) -> DatasetFile:
+    if not _SCHEME.match(place):
+        path = _local_path(place, readable_roots(org, settings))
         return _identified(dataset, path, name=path.name)
-    address = _checked_address(dataset)
-    path = _fetched(address, folder / "dataset", settings)
-    return _identified(dataset, path, name=urlsplit(address).path)
+    name = place if is_object(place) else urlsplit(_checked_address(place)).path
+    path = _fetched(place, folder / "dataset", org=org, settings=settings)
+    return _identified(dataset, path, name=name)
+
+
+def _converted(file: DatasetFile, sheet: str, folder: Path) -> DatasetFile:
+    """Return a spreadsheet as the CSV file that one of its sheets is made into."""
+    target = folder / "dataset" / f"{hashlib.sha256(file.source.encode()).hexdigest()[:16]}.csv"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Steps of a run may read it side by side.
+    with TemporaryDirectory(dir=target.parent) as scratch:
+        arriving = Path(scratch) / target.name
+        found = sheet_as_csv(file.path, arriving, sheet=sheet, dataset=file.shown)
+        arriving.replace(target)
+    return replace(file, path=target, sheet=found.name, header_row=found.header)
 
 
 @contextmanager
 def open_file(file: DatasetFile, *, database: str = IN_MEMORY) -> Iterator[Table]:
     """Open a data set for queries."""
-    with open_table(file.path, dataset=file.shown, format_=file.format, database=database) as table:
+    format_ = DatasetFormat.CSV if file.format is DatasetFormat.EXCEL else file.format
+    with open_table(file.path, dataset=file.shown, format_=format_, database=database) as table:
         yield table
 
 
@@ -118,6 +145,21 @@ def facts_of(file: DatasetFile, table: Table) -> DatasetFacts:
         row_count=rows,
         unreadable_rows=table.unreadable,
         columns=columns,
+        files=(file_facts(file, rows, table.unreadable),),
+    )
+
+
+def file_facts(file: DatasetFile, rows: int, unreadable: int) -> FileFacts:
+    """Return what is known of a file beside its columns."""
+    return FileFacts(
+        source=file.source,
+        format=file.format,
+        sha256=file.sha256,
+        size=file.size,
+        sheet=file.sheet,
+        header_row=file.header_row,
+        row_count=rows,
+        unreadable_rows=unreadable,
     )
 
 
@@ -149,20 +191,22 @@ def _checked_address(dataset: str) -> str:
     except ValueError:
         raise BadInput("dataset", dataset[:200], "an http:// or https:// address") from None
     if parts.scheme not in {"http", "https"}:
-        allowed = "a path, or an http:// or https:// address (s3:// is not supported yet)"
-        raise BadInput("dataset", dataset.partition("?")[0], allowed)
+        raise BadInput("dataset", dataset.partition("?")[0], "a path, or an http://, https:// or s3:// address")
     if user:
         # Not repeated in full: plans and errors are stored as plain text.
         raise BadInput("dataset", f"{parts.scheme}://...@{parts.hostname}", "an address without user and password")
     return dataset
 
 
-def _fetched(address: str, folder: Path, settings: Settings) -> Path:
+def _fetched(address: str, folder: Path, *, org: str, settings: Settings) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / hashlib.sha256(address.encode()).hexdigest()[:16]
     if not target.exists():
         arriving = target.with_suffix(".part")
-        DatasetDownloads().fetch(address, arriving, allow_private=settings.allow_private_dataset_hosts)
+        if is_object(address):
+            fetch_from_bucket(address, arriving, org=org, settings=settings)
+        else:
+            DatasetDownloads().fetch(address, arriving, allow_private=settings.allow_private_dataset_hosts)
         arriving.replace(target)
     return target
 
@@ -180,6 +224,8 @@ def _identified(dataset: str, path: Path, *, name: str) -> DatasetFile:
 
 
 def _format_of(dataset: str, head: bytes, suffix: str) -> DatasetFormat:
+    if head.startswith(SPREADSHEETS):
+        return DatasetFormat.EXCEL
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if not text:
         raise BadInput("dataset", dataset.partition("?")[0], f"{_ALLOWED} (it is empty)")

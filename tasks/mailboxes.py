@@ -1,7 +1,5 @@
 """Finds the mailbox that a request names, and reads its messages in processes of their own."""
 
-import resource
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +9,7 @@ from maos.mail import FaultKind, MailFault, ReadMail
 from maos.mail_reading import HEAD_BYTES, MOST_BYTES, read_mail, unread
 from maos.mail_request import IMAP
 from maos.settings import Settings
-from tasks.apart import run_apart
+from tasks.apart import limit_memory, run_apart
 from tasks.connections import mailbox
 from tasks.mail_sources import MailSource, RawMail, file_source
 
@@ -82,9 +80,7 @@ def read_apart(raw: RawMail, own: frozenset[str]) -> ReadMail:
     """Read a message in a process of its own: whatever it does to its reader, it is reported, and no other suffers."""
 
     def read() -> ReadMail:
-        # Elsewhere there is no process of its own, and the limit would stay.
-        if sys.platform == "linux":
-            resource.setrlimit(resource.RLIMIT_AS, (_in_use() + _READING_BYTES, resource.RLIM_INFINITY))
+        limit_memory(_READING_BYTES)
         return read_mail(raw.content, own=own, cut_from=raw.size)
 
     try:
@@ -92,8 +88,3 @@ def read_apart(raw: RawMail, own: frozenset[str]) -> ReadMail:
     except (EngineFailure, MemoryError) as error:
         detail = f"reading it took too much time or memory: {type(error).__name__}"
         return unread(raw.content, [MailFault(kind=FaultKind.UNREADABLE, detail=detail)], size=raw.size)
-
-
-def _in_use() -> int:
-    with open("/proc/self/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[0]) * resource.getpagesize()

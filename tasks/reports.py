@@ -5,16 +5,16 @@ from maos.plans import Plan
 from maos.report_plan import report_plan
 from maos.requests import GenerateReportRequest
 from maos.settings import load_settings
-from tasks.datasets import inspect_dataset
+from tasks.joined_files import inspect_files
 
 
 def plan_report(request: GenerateReportRequest) -> Plan:
     """Look at the data set and return the plan of its report.
 
     Raises:
-        BadInput: when the data set cannot be read or has not the columns that were asked for.
+        BadInput: when a file cannot be read, or has not the columns that were asked for.
     """
-    facts = inspect_dataset(request.dataset, org=request.org, settings=load_settings())
+    facts = inspect_files((request.dataset, *request.further_datasets), org=request.org, settings=load_settings())
     shape = choose_shape(
         facts,
         measures=request.measures,

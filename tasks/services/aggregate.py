@@ -12,7 +12,7 @@ from maos.report_parameters import AggregateParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
 from tasks.columns import date_of, number_of
-from tasks.datasets import materialise, open_file, unchanged
+from tasks.joined_files import open_files, report_files
 from tasks.services.registry import ServiceCall, internal_service
 from tasks.tables import Table
 
@@ -31,9 +31,9 @@ def aggregate_metrics(call: ServiceCall[AggregateParameters]) -> StepOutcome:
     asked = call.parameters
     profile = DatasetProfile.model_validate(call.inputs["profile"])
     shape = ReportShape(measures=asked.measures, dimensions=asked.dimensions, period_column=asked.period_column)
-    file = materialise(asked.dataset, org=call.run.org, folder=call.folder, settings=load_settings())
-    with open_file(unchanged(file, asked.digest)) as table:
-        metrics = _measured(table, shape, once=profile.duplicates_dropped and profile.duplicate_rows > 0)
+    files = report_files(asked, org=call.run.org, folder=call.folder, settings=load_settings())
+    with open_files(files) as opened:
+        metrics = _measured(opened.table, shape, once=profile.duplicates_dropped and profile.duplicate_rows > 0)
     return StepOutcome(output=metrics.model_dump(mode="json"), summary=_summary(metrics))
 
 

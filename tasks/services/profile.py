@@ -6,7 +6,7 @@ from maos.metrics import DatasetProfile
 from maos.report_parameters import ProfileParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
-from tasks.datasets import facts_of, materialise, open_file, unchanged
+from tasks.joined_files import open_files, report_files
 from tasks.services.registry import ServiceCall, internal_service
 from tasks.tables import Table
 
@@ -22,10 +22,10 @@ from tasks.tables import Table
 def profile_data(call: ServiceCall[ProfileParameters]) -> StepOutcome:
     """Profile the data set that the plan was made for."""
     asked = call.parameters
-    file = materialise(asked.dataset, org=call.run.org, folder=call.folder, settings=load_settings())
-    with open_file(unchanged(file, asked.digest)) as table:
-        facts = facts_of(file, table)
-        repeated = facts.row_count - _different_rows(table)
+    files = report_files(asked, org=call.run.org, folder=call.folder, settings=load_settings())
+    with open_files(files) as opened:
+        facts = opened.facts()
+        repeated = facts.row_count - _different_rows(opened.table)
     profile = DatasetProfile(facts=facts, duplicate_rows=repeated, duplicates_dropped=has_identifier(facts))
     return StepOutcome(output=profile.model_dump(mode="json"), summary=_summary(profile))
 

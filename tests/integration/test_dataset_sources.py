@@ -143,9 +143,8 @@ def test_a_name_with_wildcards_opens_that_file_only(settings: Settings, tmp_path
 @pytest.mark.parametrize(
     ("dataset", "allowed"),
     [
-        ("s3://bucket/sales.csv", "s3:// is not supported yet"),
-        ("file:///etc/passwd", "a path, or an http:// or https:// address"),
-        ("ftp://host/sales.csv", "a path, or an http:// or https:// address"),
+        ("file:///etc/passwd", "a path, or an http://, https:// or s3:// address"),
+        ("ftp://host/sales.csv", "a path, or an http://, https:// or s3:// address"),
         ("http://[broken", "an http:// or https:// address"),
         ("http://", ""),
     ],

@@ -139,7 +139,7 @@ def test_columns_without_a_name_or_with_the_same_are_told_apart(folder: Path) ->
         ("latin.csv", "city,n\nMünchen,1\n".encode("latin-1"), "it is not text in UTF-8"),
         ("sixteen.csv", "a,b\n1,2\n".encode("utf-16"), "it is not text in UTF-8"),
         ("null.csv", b"a,b\n1\x00,2\n", "it is not text"),
-        ("zipped.csv", b"PK\x03\x04rest", "zip archive or a spreadsheet"),
+        ("zipped.csv", b"PK\x03\x04rest", "it is a damaged spreadsheet or zip archive"),
         ("packed.csv.gz", b"\x1f\x8brest", "it is compressed"),
         ("page.csv", b"<!DOCTYPE html><html></html>", "it is a web page"),
         ("numbers.json", b"[1, 2, 3]", "non-record JSON"),
