@@ -27,7 +27,7 @@ _PUBLISHER = Agent(name="publisher", persona="You let out only what has been app
 def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: ReportShape) -> Plan:
     """Return the steps of a report: figures first, then charts and words side by side, then publication."""
     profile = ProfileParameters(dataset=request.dataset, digest=facts.sha256)
-    aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump())
+    aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump(), compare=request.compare)
     narrative = NarrativeParameters(most_data_bytes=min(longest_narrated_data(facts, shape), MOST_DATA_BYTES))
     return Plan(
         steps=(

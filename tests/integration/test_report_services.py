@@ -87,11 +87,15 @@ def profiled(folder: Path, dataset: str) -> StepOutcome:
     return profile_data(ServiceCall(ProfileParameters(dataset=dataset, digest=digest), {}, folder, RUN, *KEPT))
 
 
-def aggregated(folder: Path, dataset: str, **asked: object) -> tuple[DatasetProfile, Metrics]:
+def aggregated(
+    folder: Path, dataset: str, *, compare: str | None = None, **asked: object
+) -> tuple[DatasetProfile, Metrics]:
     profile = profiled(folder, dataset)
     facts = DatasetProfile.model_validate(profile.output).facts
     shape = choose_shape(facts, **asked)  # type: ignore[arg-type]
-    parameters = AggregateParameters(dataset=dataset, digest=facts.sha256, **shape.model_dump())
+    parameters = AggregateParameters.model_validate(
+        {"dataset": dataset, "digest": facts.sha256, "compare": compare, **shape.model_dump()}
+    )
     outcome = aggregate_metrics(ServiceCall(parameters, {"profile": profile.output}, folder, RUN, *KEPT))
     return DatasetProfile.model_validate(profile.output), Metrics.model_validate(outcome.output)
 
