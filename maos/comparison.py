@@ -7,7 +7,7 @@ from decimal import Decimal
 from pydantic import BaseModel, ConfigDict, Field
 
 from maos.figures import Figure, added, change_from, difference, percent_of
-from maos.periods import Grain, earlier_year, label_of, start_of
+from maos.periods import Grain, earlier_year, following, label_of, start_of
 
 # Values of a dimension that are listed; what the others moved is added up.
 MOST_MOVERS = 5
@@ -28,10 +28,10 @@ class ComparedPeriods(_Frozen):
     """Which periods are compared, by their first days."""
 
     grain: Grain
-    start: date = Field(description="The latest period after which the data go on.")
+    start: date = Field(description="The latest complete period.")
     before: date = Field(description="The period just before it.")
     year_before: date | None = Field(default=None, description="The same period a year before, where there is one.")
-    unfinished: date = Field(description="The last period of the data, which is left out.")
+    unfinished: date | None = Field(default=None, description="The last period of the data, if it is left out.")
     first: date = Field(description="The first period of the data.")
 
     @property
@@ -78,7 +78,7 @@ class Comparison(_Frozen):
     label: str
     label_before: str
     label_year_before: str | None = None
-    label_unfinished: str
+    label_unfinished: str | None = None
     rows: int
     rows_before: int
     measures: tuple[ComparedMeasure, ...] = Field(description="One for each measure, in their order.")
@@ -106,17 +106,22 @@ def grain_of_span(first: date, last: date) -> Grain:
     return next((grain for most, grain in _SPANS if days <= most), Grain.YEAR)
 
 
+def reaches_its_end(last: date, grain: Grain) -> bool:
+    """Say whether the data have the last day of their last period; a single day may still be going on."""
+    return grain is not Grain.DAY and following(start_of(last, grain), grain) - timedelta(days=1) == last
+
+
 def compared_periods(grain: Grain, *, first: date, finished: date, last: date) -> ComparedPeriods | None:
     """Say which periods are compared; nothing where no earlier period has data.
 
-    A period is complete when the data go on in a later one: the last of the data never is.
+    A period is complete when the data go on after it, or have its last day.
 
     Args:
         first: the earliest date of the data.
-        finished: the latest date before the last period of the data.
+        finished: the latest date in a complete period.
         last: the latest date of the data.
     """
-    start = start_of(finished, grain)
+    start, end = start_of(finished, grain), start_of(last, grain)
     if start_of(first, grain) == start:
         return None
     return ComparedPeriods(
@@ -124,7 +129,7 @@ def compared_periods(grain: Grain, *, first: date, finished: date, last: date) -
         start=start,
         before=start_of(start - timedelta(days=1), grain),
         year_before=earlier_year(start, grain),
-        unfinished=start_of(last, grain),
+        unfinished=None if end == start else end,
         first=start_of(first, grain),
     )
 
@@ -145,7 +150,7 @@ def comparison_of(
         label=label_of(periods.start, grain),
         label_before=label_of(periods.before, grain),
         label_year_before=label_of(periods.year_before, grain) if periods.year_before and year else None,
-        label_unfinished=label_of(periods.unfinished, grain),
+        label_unfinished=label_of(periods.unfinished, grain) if periods.unfinished else None,
         rows=now.rows,
         rows_before=before.rows,
         measures=tuple(

@@ -28,12 +28,12 @@ def compared_names(comparison: Comparison) -> tuple[str, str]:
 def comparison_rule(comparison: Comparison) -> str:
     """Return which periods are compared, and why these."""
     periods, (name, before) = comparison.periods, compared_names(comparison)
-    unfinished = name_of(periods.unfinished, periods.grain)
-    said = (
-        f"{name} ({comparison.rows:,} rows) against {before} ({comparison.rows_before:,} rows). It is the latest"
-        f" {periods.grain.value} after which the data go on; {unfinished}, the last of the data, may be unfinished and"
-        " is left out."
-    )
+    said = f"{name} ({comparison.rows:,} rows) against {before} ({comparison.rows_before:,} rows)."
+    if periods.unfinished:
+        unfinished = name_of(periods.unfinished, periods.grain)
+        said += f" The data end within {unfinished}, which may be unfinished and is left out."
+    else:
+        said += f" The data reach the last day of {name}."
     if periods.begins_with_data:
         said += f" The data begin in {before}, which may lack its first days."
     return said

@@ -33,8 +33,9 @@ def comparison_sentences(comparison: Comparison) -> Iterator[str]:
 def comparison_caveats(comparison: Comparison) -> Iterator[str]:
     """Yield what the comparison leaves out or cannot know."""
     periods = comparison.periods
-    unfinished = name_of(periods.unfinished, periods.grain)
-    yield f"The data end within {unfinished}, which the comparison leaves out as unfinished."
+    if periods.unfinished:
+        unfinished = name_of(periods.unfinished, periods.grain)
+        yield f"The data end within {unfinished}, which the comparison leaves out as unfinished."
     if periods.begins_with_data:
         yield f"The data begin within {name_of(periods.before, periods.grain)}, which may lack its first days."
 

@@ -146,8 +146,10 @@ def _undated(metrics: Metrics) -> str:
 
 def _comparison(metrics: Metrics) -> str:
     if metrics.comparison is None:
-        return "None: there are no two periods after which the data go on."
-    return comparison_rule(metrics.comparison)
+        return "None: the data have no complete period with another one before it."
+    return (
+        f"{comparison_rule(metrics.comparison)} A period is complete when the data go on after it or have its last day."
+    )
 
 
 def _duplicates(profile: DatasetProfile) -> str:

@@ -17,6 +17,7 @@ from maos.comparison import (
     comparison_of,
     grain_of_span,
     movers_of,
+    reaches_its_end,
 )
 from maos.datasets import ReportShape
 from maos.periods import Grain, following, start_of
@@ -33,7 +34,7 @@ def compare_periods(
         last: the latest date.
     """
     grain = grain or grain_of_span(first, last)
-    finished = connection.execute("SELECT max(p) FROM chosen WHERE p < ?", [start_of(last, grain)]).fetchall()[0][0]
+    finished = last if reaches_its_end(last, grain) else _last_before(connection, start_of(last, grain))
     periods = compared_periods(grain, first=first, finished=finished, last=last) if finished else None
     if periods is None:
         return None
@@ -41,6 +42,11 @@ def compare_periods(
     compared = comparison_of(periods, shape.measures, sums, ())
     dimensions = tuple(_movers(connection, compared, name, f"d{index}") for index, name in enumerate(shape.dimensions))
     return compared.model_copy(update={"dimensions": dimensions})
+
+
+def _last_before(connection: duckdb.DuckDBPyConnection, start: date) -> date | None:
+    ((found,),) = connection.execute("SELECT max(p) FROM chosen WHERE p < ?", [start]).fetchall()
+    return found if isinstance(found, date) else None
 
 
 def _sums(connection: duckdb.DuckDBPyConnection, periods: ComparedPeriods, measures: int) -> dict[date, PeriodSums]:

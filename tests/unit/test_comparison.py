@@ -15,6 +15,7 @@ from maos.comparison import (
     comparison_of,
     grain_of_span,
     movers_of,
+    reaches_its_end,
 )
 from maos.comparison_tables import comparison_detail, comparison_rule, comparison_tables
 from maos.periods import Grain, earlier_year, following, label_of, name_of, start_of
@@ -69,13 +70,36 @@ def test_the_span_of_the_data_chooses_the_periods(days: int, grain: Grain) -> No
     assert grain_of_span(first, first + timedelta(days=days - 1)) is grain
 
 
-def test_the_last_period_of_the_data_is_not_complete() -> None:
-    found = compared_periods(Grain.MONTH, first=date(2024, 1, 10), finished=date(2025, 3, 28), last=date(2025, 4, 30))
+def test_a_last_period_that_the_data_do_not_reach_the_end_of_is_left_out() -> None:
+    found = compared_periods(Grain.MONTH, first=date(2024, 1, 10), finished=date(2025, 3, 28), last=date(2025, 4, 29))
 
     assert found is not None
     assert (found.start, found.before) == (date(2025, 3, 1), date(2025, 2, 1))
     assert (found.year_before, found.unfinished) == (date(2024, 3, 1), date(2025, 4, 1))
     assert not found.begins_with_data
+
+
+@pytest.mark.parametrize(
+    ("last", "grain", "complete"),
+    [
+        ("2025-03-30", Grain.WEEK, True),
+        ("2025-03-29", Grain.WEEK, False),
+        ("2025-02-28", Grain.MONTH, True),
+        ("2024-02-28", Grain.MONTH, False),
+        ("2025-12-31", Grain.QUARTER, True),
+        ("2025-12-31", Grain.YEAR, True),
+        ("2025-12-31", Grain.DAY, False),
+    ],
+)
+def test_a_period_of_which_the_data_have_the_last_day_is_complete(last: str, grain: Grain, complete: bool) -> None:
+    assert reaches_its_end(date.fromisoformat(last), grain) is complete
+
+
+def test_data_that_reach_the_end_of_a_period_leave_nothing_out() -> None:
+    found = compared_periods(Grain.WEEK, first=date(2025, 1, 6), finished=date(2025, 3, 30), last=date(2025, 3, 30))
+
+    assert found is not None
+    assert (found.start, found.before, found.unfinished) == (date(2025, 3, 24), date(2025, 3, 17), None)
 
 
 def test_the_first_period_has_nothing_to_be_compared_with() -> None:
@@ -126,8 +150,7 @@ def test_the_report_names_the_periods_and_what_is_left_out() -> None:
         ("All others (3)", "50", "45", "5", "25.0%"),
     )
     assert comparison_rule(found) == (
-        "March 2025 (10 rows) against February 2025 (8 rows). It is the latest month after which the data go on; April"
-        " 2025, the last of the data, may be unfinished and is left out. The data begin in February 2025, which may"
-        " lack its first days."
+        "March 2025 (10 rows) against February 2025 (8 rows). The data end within April 2025, which may be unfinished"
+        " and is left out. The data begin in February 2025, which may lack its first days."
     )
     assert comparison_detail(found) == "+20.0% on the month before"
