@@ -34,10 +34,11 @@ def figure_facts(profile: DatasetProfile, metrics: Metrics) -> FigureFacts:
     slices, movements = _slices(metrics), _movements(metrics)
     measured = list(_measured(metrics, slices, movements))
     shares = [amount.share for part in slices for amount in part.amounts if amount.share is not None]
-    compared, movers = _compared(metrics), _movers(metrics)
+    movers = _movers(metrics)
+    moves: list[Movement | ComparedMeasure] = [*movements, *_compared(metrics)]
     shares += [mover.share for mover in movers if mover.share is not None]
-    changed = [change for move in (*movements, *compared) for change in (move.change, move.change_on_year)]
-    steps = [moved.step for moved in (*movements, *compared, *movers)]
+    changed = [change for move in moves for change in (move.change, move.change_on_year)]
+    steps = [*(move.step for move in moves), *(mover.step for mover in movers)]
     return FigureFacts(
         amounts=frozenset(value for _, value in measured),
         counts=frozenset(map(Decimal, _counts(profile, metrics, slices))),

@@ -19,8 +19,8 @@ class _Range(NamedTuple):
     minimum: Decimal | date | None
     maximum: Decimal | date | None
     whole: bool | None
-    year_first: int = 0
-    examples: tuple[str | None, ...] = ()
+    year_first: int
+    examples: tuple[str | None, ...]
 
 
 class _Column(NamedTuple):
@@ -52,8 +52,7 @@ def column_facts(table: Table) -> tuple[int, tuple[ColumnFacts, ...]]:
     looked_at = [_Column(*known) for known in zip(table.names, columns, kinds, counts, conventions, strict=True)]
     ranges = measure(table, [_range_of(column) for column in looked_at])
     return rows, tuple(
-        _facts(column, rows, _Range(*limits[:4], examples=limits[4:]))
-        for column, limits in zip(looked_at, ranges, strict=True)
+        _facts(column, rows, _measured_range(*limits)) for column, limits in zip(looked_at, ranges, strict=True)
     )
 
 
@@ -81,6 +80,16 @@ def _range_of(column: _Column) -> list[str]:
     if not column.unreadable:
         return terms
     return terms + [f"{pick}({column.sql}) FILTER (WHERE {read} IS NULL)" for pick in ("mode", "min", "max")]
+
+
+def _measured_range(
+    minimum: Decimal | date | None,
+    maximum: Decimal | date | None,
+    whole: bool | None,
+    year_first: int,
+    *examples: str | None,
+) -> _Range:
+    return _Range(minimum, maximum, whole, year_first, examples)
 
 
 def _facts(column: _Column, rows: int, limits: _Range) -> ColumnFacts:
