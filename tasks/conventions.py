@@ -22,6 +22,7 @@ from tasks.tables import Table
 # it becomes one where nine of ten are, and a column of names need not pay for patterns that it never fits.
 _GLANCE = 20_000
 _LIKELY_PERCENT = 10
+_NONE = "count(NULL)"
 
 
 class PlainCounts(NamedTuple):
@@ -129,14 +130,14 @@ def _any_body(column: str) -> str:
 
 def _glance(column: str, plain: PlainCounts) -> list[str]:
     if plain.present in (plain.dates, plain.booleans):
-        return ["0"] * len(_Glance._fields)
+        return [_NONE] * len(_Glance._fields)
     number, ambiguous = matches(column, readings.PLAIN_NUMBER), matches(column, readings.AMBIGUOUS_PLAIN)
     signs = [
         f"count(*) FILTER (WHERE {number} AND contains({column}, '.') AND NOT {ambiguous})",
         f"count(*) FILTER (WHERE {ambiguous})",
     ]
     if plain.numbers == plain.present:
-        return ["0", "0", "0", *signs]
+        return [_NONE, _NONE, _NONE, *signs]
     day = "|".join((readings.YEAR_FIRST, readings.DOTTED_DAY, readings.SLASHED_DAY, readings.NAMED_DAY))
     return [
         f"count({column})",
@@ -220,7 +221,7 @@ def _date_orders(column: str) -> list[str]:
 def _number_counters(column: str, reading: Reading) -> list[str]:
     number = number_of(column, reading)
     if reading.decimal is None:
-        return [f"count({number})", "count(NULL)", "count(NULL)"]
+        return [f"count({number})", _NONE, _NONE]
     unlike = matches(_any_body(column), readings.only(readings.other_sign(reading.decimal)))
     foreign = matches(_any_body(column), readings.ANY_NUMBER)
     return [
