@@ -6,7 +6,7 @@ from maos.charts import REST, UNLABELLED
 from maos.comparison import Comparison, DimensionMovers, Mover
 from maos.figures import NO_FIGURE, rounded, shown, shown_change, shown_percent
 from maos.labels import heading, phrase, printable
-from maos.periods import name_of
+from maos.periods import following, name_of
 from maos.report_tables import Column, Table
 
 _LONGEST_CELL = 80
@@ -28,10 +28,12 @@ def compared_names(comparison: Comparison) -> tuple[str, str]:
 def comparison_rule(comparison: Comparison) -> str:
     """Return which periods are compared, and why these."""
     periods, (name, before) = comparison.periods, compared_names(comparison)
-    said = f"{name} ({comparison.rows:,} rows) against {before} ({comparison.rows_before:,} rows)."
+    said = f"{_headed(name)} ({_rows(comparison.rows)}) against {before} ({_rows(comparison.rows_before)})."
     if periods.unfinished:
         unfinished = name_of(periods.unfinished, periods.grain)
         said += f" The data end within {unfinished}, which may be unfinished and is left out."
+        if following(periods.start, periods.grain) != periods.unfinished:
+            said += f" They have nothing between {name} and {unfinished}."
     else:
         said += f" The data reach the last day of {name}."
     if periods.begins_with_data:
@@ -57,7 +59,7 @@ def _measures_table(comparison: Comparison) -> Table:
         *([year, "On the year"] if year else []),
     ]
     return Table(
-        title="{} against {}".format(*map(_headed, compared_names(comparison))),
+        title=_headed(" against ".join(compared_names(comparison))),
         caption=comparison_rule(comparison),
         columns=_columns("Measure", titles),
         rows=tuple(
@@ -108,3 +110,7 @@ def _columns(first: str, numeric: list[str]) -> tuple[Column, ...]:
 
 def _headed(name: str) -> str:
     return name[:1].upper() + name[1:]
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"

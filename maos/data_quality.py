@@ -30,7 +30,7 @@ def how_written(column: ColumnFacts) -> str:
         f"{column.ambiguous:,} that could be read otherwise, read like this" if column.ambiguous else "",
         f"{column.other_currency:,} in another currency, left out" if column.other_currency else "",
     ]
-    return f"{heading(column.name)}: " + "; ".join([_way(column), *(count for count in counts if count)])
+    return "; ".join([_way(column), *(count for count in counts if count)])
 
 
 def _way(column: ColumnFacts) -> str:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from maos.comparison import ComparedMeasure, Comparison, DimensionMovers
 from maos.figures import rounded, shown_percent
-from maos.labels import phrase, printable
+from maos.labels import heading, phrase, printable
 from maos.periods import name_of
 
 # Less would be shown as a change of nothing.
@@ -24,10 +24,11 @@ def comparison_sentences(comparison: Comparison) -> Iterator[str]:
     periods = comparison.periods
     grain, name = periods.grain.value, name_of(periods.start, periods.grain)
     yield f"The latest complete {grain} is {name}."
-    for measure in comparison.measures:
+    for position, measure in enumerate(comparison.measures):
         yield from _measure_sentences(comparison, measure)
-    for dimension in comparison.dimensions:
-        yield from _mover_sentences(dimension)
+        if position == 0:
+            for dimension in comparison.dimensions:
+                yield from _mover_sentences(dimension)
 
 
 def comparison_caveats(comparison: Comparison) -> Iterator[str]:
@@ -41,8 +42,8 @@ def comparison_caveats(comparison: Comparison) -> Iterator[str]:
 
 
 def _measure_sentences(comparison: Comparison, measure: ComparedMeasure) -> Iterator[str]:
-    periods, name = comparison.periods, phrase(measure.measure)
-    yield f"Its {name} comes to {rounded(measure.sum)}, after {rounded(measure.before)} in the one before."
+    periods, name = comparison.periods, heading(measure.measure)
+    yield f"{name} came to {rounded(measure.sum)} in it, after {rounded(measure.before)} in the one before."
     if measure.change is not None:
         yield f"Against {name_of(periods.before, periods.grain)} it {moved(measure.change)}."
     if measure.change_on_year is not None and periods.year_before:

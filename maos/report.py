@@ -131,9 +131,9 @@ def methods(report: Report) -> tuple[Note, ...]:
 
 
 def _forms(facts: DatasetFacts) -> str:
-    told = [how_written(column) for column in facts.columns if has_forms(column)]
+    told = [f"{heading(each.name)}: {how_written(each)}." for each in facts.columns if has_forms(each)]
     rule = "A value that can be read in one way only is read in that way; others follow their column, then the file."
-    return " ".join([f"{each}." for each in told] + [rule]) if told else "Numbers and dates are plain in every column."
+    return " ".join([*told, rule]) if told else "Numbers and dates are plain in every column."
 
 
 def _undated(metrics: Metrics) -> str:

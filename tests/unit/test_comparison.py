@@ -154,3 +154,15 @@ def test_the_report_names_the_periods_and_what_is_left_out() -> None:
         " and is left out. The data begin in February 2025, which may lack its first days."
     )
     assert comparison_detail(found) == "+20.0% on the month before"
+
+
+def test_a_gap_between_the_periods_is_named() -> None:
+    periods = compared_periods(Grain.WEEK, first=date(2025, 3, 31), finished=date(2025, 4, 18), last=date(2025, 5, 2))
+    assert periods is not None
+
+    found = comparison_of(periods, ["revenue"], {periods.start: PeriodSums(rows=1, sums=(Decimal(5),))}, [])
+
+    assert comparison_rule(found) == (
+        "Week 16 of 2025 (1 row) against week 15 of 2025 (0 rows). The data end within week 18 of 2025, which may be"
+        " unfinished and is left out. They have nothing between week 16 of 2025 and week 18 of 2025."
+    )
