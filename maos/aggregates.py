@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from maos.figures import added, change_from, difference, mean_of, percent_of
 from maos.metrics import Amount, Breakdown, Movement, Period, Slice, Total
-from maos.periods import Grain, following, label_of, year_before
+from maos.periods import Grain, earlier_year, following, label_of
 
 # Longer lists are cut; what is cut is added up as the rest.
 MOST_SLICES = 12
@@ -88,7 +88,7 @@ def periods_of(groups: Iterable[Group], grain: Grain, measures: Sequence[str]) -
     previous = {following(start, grain): group for start, group in by_start.items()}
     periods = []
     for start, group in sorted(by_start.items()):
-        same_season = year_before(start) if grain is not Grain.YEAR else None
+        same_season = earlier_year(start, grain)
         earlier = by_start.get(same_season) if same_season else None
         movements = _movements(group, previous.get(start), earlier, measures)
         periods.append(Period(label=label_of(start, grain), start=start, rows=group.rows, movements=movements))

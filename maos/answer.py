@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from maos.analysis import AnalysisTable, AnalysisTables, CrossCheck, QueryResult, WrittenQuery
 from maos.answer_text import AnswerText
 from maos.cross_check import verdict
+from maos.data_quality import has_forms, how_written
 from maos.dataset_notes import named
 from maos.datasets import ColumnKind
 from maos.engines import EngineType
@@ -107,6 +108,8 @@ def _of_table(table: AnalysisTable, read: frozenset[str]) -> Iterator[str]:
                 f"“{column.name}” of “{name}” is missing ({column.missing:,}) or unreadable ({column.unparsable:,}) in"
                 " some rows; there it counts as no value."
             )
+        if column.name.lower() in read and has_forms(column):
+            yield f"“{column.name}” of “{name}” was read with {how_written(column)}."
 
 
 def methods(answer: Answer) -> tuple[Note, ...]:

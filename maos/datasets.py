@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from maos.dataset_addresses import address_of
 from maos.errors import BadInput
 from maos.labels import printable, words_of
+from maos.readings import Reading
 
 MOST_MEASURES = 3
 MOST_DIMENSIONS = 3
@@ -16,6 +17,8 @@ MOST_DIMENSIONS = 3
 _MOST_VALUES = 40
 # Of ten values one may be dirt, and the column is still what the others say.
 _TYPICAL_PERCENT = 90
+# Enough to recognise a value by, and too little for most of what should not be shown.
+LONGEST_EXAMPLE = 24
 _YEARS = range(1900, 2101)
 # An error shall stay readable where a table has hundreds of columns.
 _MOST_NAMED = 40
@@ -65,6 +68,13 @@ class ColumnFacts(BaseModel):
     whole: bool = Field(default=False, description="Whether every number is an integer.")
     minimum: str | None = Field(default=None, description="Smallest number or first date; nothing for text.")
     maximum: str | None = Field(default=None, description="Largest number or last date; nothing for text.")
+    reading: Reading | None = Field(default=None, description="How its values are read; nothing where all are plain.")
+    other_format: int = Field(
+        default=0, description="Values that are written unlike most of the column, and were read."
+    )
+    ambiguous: int = Field(default=0, description="Values that could be read otherwise, which the column leaves open.")
+    other_currency: int = Field(default=0, description="Unreadable values that are in another currency.")
+    examples: tuple[str, ...] = Field(default=(), description="Values that could not be read, shortened.")
 
 
 class FileFacts(BaseModel):

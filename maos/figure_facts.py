@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
+from maos.comparison import ComparedMeasure, Mover
 from maos.datasets import is_rate
 from maos.metrics import DatasetProfile, Metrics, Movement, Slice
 
@@ -33,13 +34,17 @@ def figure_facts(profile: DatasetProfile, metrics: Metrics) -> FigureFacts:
     slices, movements = _slices(metrics), _movements(metrics)
     measured = list(_measured(metrics, slices, movements))
     shares = [amount.share for part in slices for amount in part.amounts if amount.share is not None]
-    changes = [change for move in movements for change in (move.change, move.change_on_year) if change is not None]
+    movers = _movers(metrics)
+    moves: list[Movement | ComparedMeasure] = [*movements, *_compared(metrics)]
+    shares += [mover.share for mover in movers if mover.share is not None]
+    changed = [change for move in moves for change in (move.change, move.change_on_year)]
+    steps = [*(move.step for move in moves), *(mover.step for mover in movers)]
     return FigureFacts(
         amounts=frozenset(value for _, value in measured),
         counts=frozenset(map(Decimal, _counts(profile, metrics, slices))),
         shares=frozenset(shares) | {value for measure, value in measured if is_rate(measure)},
-        changes=frozenset(changes),
-        steps=frozenset(move.step for move in movements if move.step is not None),
+        changes=frozenset(change for change in changed if change is not None),
+        steps=frozenset(step for step in steps if step is not None),
         longest_ranking=max([0, *_rankings(metrics)]),
     )
 
@@ -55,6 +60,15 @@ def _movements(metrics: Metrics) -> list[Movement]:
     return [move for period in (*trend.periods, *trend.years) for move in period.movements] if trend else []
 
 
+def _compared(metrics: Metrics) -> tuple[ComparedMeasure, ...]:
+    return metrics.comparison.measures if metrics.comparison else ()
+
+
+def _movers(metrics: Metrics) -> list[Mover]:
+    dimensions = metrics.comparison.dimensions if metrics.comparison else ()
+    return [mover for each in dimensions for mover in (*each.movers, *([each.rest] if each.rest else []))]
+
+
 def _measured(metrics: Metrics, slices: list[Slice], movements: list[Movement]) -> Iterator[tuple[str, Decimal]]:
     for total in metrics.totals:
         for value in (total.sum, total.mean, total.minimum, total.maximum):
@@ -62,6 +76,10 @@ def _measured(metrics: Metrics, slices: list[Slice], movements: list[Movement]) 
                 yield total.measure, value
     yield from ((amount.measure, amount.sum) for part in slices for amount in part.amounts)
     yield from ((move.measure, move.sum) for move in movements)
+    for each in _compared(metrics):
+        yield from ((each.measure, value) for value in (each.sum, each.before, each.year_before) if value is not None)
+    leading = metrics.totals[0].measure
+    yield from ((leading, value) for mover in _movers(metrics) for value in (mover.sum, mover.before))
 
 
 def _counts(profile: DatasetProfile, metrics: Metrics, slices: list[Slice]) -> Iterator[int]:
@@ -70,6 +88,7 @@ def _counts(profile: DatasetProfile, metrics: Metrics, slices: list[Slice]) -> I
     yield from (len(metrics.totals), len(metrics.breakdowns))
     for column in facts.columns:
         yield from (column.missing, column.unparsable, column.distinct)
+        yield from (column.other_format, column.ambiguous, column.other_currency)
     for total in metrics.totals:
         yield from (total.count, total.missing, total.unparsable)
     for breakdown in metrics.breakdowns:
@@ -78,6 +97,9 @@ def _counts(profile: DatasetProfile, metrics: Metrics, slices: list[Slice]) -> I
     if metrics.trend:
         yield from (len(metrics.trend.periods), len(metrics.trend.years))
         yield from (period.rows for period in (*metrics.trend.periods, *metrics.trend.years))
+    if metrics.comparison:
+        yield from (metrics.comparison.rows, metrics.comparison.rows_before)
+        yield from (each.others for each in metrics.comparison.dimensions)
 
 
 def _rankings(metrics: Metrics) -> list[int]:

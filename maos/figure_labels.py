@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+from maos.comparison import Comparison
 from maos.labels import phrase, printable
 from maos.metrics import DatasetProfile, Metrics, Trend
-from maos.periods import MONTHS, Grain
+from maos.periods import MONTHS, Grain, label_of, name_of
 
 _PLACEHOLDER = "\N{WHITE RECTANGLE}"
 # Digits with one of these behind them are a figure, whatever label they look like.
@@ -20,8 +21,11 @@ def labels_of(profile: DatasetProfile, metrics: Metrics) -> frozenset[str]:
     limits = [text for column in profile.facts.columns for text in (column.minimum, column.maximum) if _is_day(text)]
     values = [part.value for breakdown in metrics.breakdowns for part in breakdown.slices if part.value is not None]
     periods = _period_names(metrics.trend) if metrics.trend else ()
+    compared = _compared_names(metrics.comparison) if metrics.comparison else ()
     forms = (
-        form for label in (*names, *limits, *values, *periods) for form in (label, printable(label), phrase(label))
+        form
+        for label in (*names, *limits, *values, *periods, *compared)
+        for form in (label, printable(label), phrase(label))
     )
     return frozenset(form for form in forms if form)
 
@@ -67,12 +71,31 @@ def _is_day(text: str | None) -> bool:
 
 def _period_names(trend: Trend) -> Iterator[str]:
     days = {trend.first, trend.last}
-    if trend.grain is Grain.DAY:
-        days |= {period.start for period in trend.periods}
     for day in days:
         yield from _day_names(day)
+    for period in trend.periods:
+        yield from _names_of_period(period.start, trend.grain)
     for start in {period.start for period in trend.periods} | days:
         yield from _longer_periods(start, whole_year=trend.grain is Grain.YEAR)
+
+
+def _compared_names(comparison: Comparison) -> Iterator[str]:
+    yield from (mover.value for each in comparison.dimensions for mover in each.movers if mover.value is not None)
+    periods = comparison.periods
+    for start in (periods.start, periods.before, periods.year_before, periods.unfinished):
+        if start is not None:
+            yield label_of(start, periods.grain)
+            yield from _longer_periods(start, whole_year=periods.grain is Grain.YEAR)
+            yield from _names_of_period(start, periods.grain)
+
+
+def _names_of_period(start: date, grain: Grain) -> Iterator[str]:
+    yield name_of(start, grain)
+    if grain in (Grain.DAY, Grain.WEEK):
+        yield from _day_names(start)
+    if grain is Grain.WEEK:
+        week = start.isocalendar().week
+        yield from (f"week {week}", f"calendar week {week}", f"W{week:02}")
 
 
 def _day_names(day: date) -> Iterator[str]:

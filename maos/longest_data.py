@@ -8,6 +8,14 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from maos.aggregates import MOST_SLICES
+from maos.comparison import (
+    MOST_MOVERS,
+    ComparedMeasure,
+    ComparedPeriods,
+    Comparison,
+    DimensionMovers,
+    Mover,
+)
 from maos.datasets import ColumnFacts, DatasetFacts, ReportShape
 from maos.labels import LONGEST_LABEL
 from maos.metrics import Amount, Breakdown, DatasetProfile, Metrics, Movement, Period, Slice, Total, Trend
@@ -48,6 +56,7 @@ def _longest_metrics(facts: DatasetFacts, shape: ReportShape) -> Metrics:
         totals=tuple(_total(measure, facts.row_count) for measure in measures),
         breakdowns=tuple(_breakdown(facts.column(name), facts.row_count, measures) for name in shape.dimensions),
         trend=_trend(period, facts.row_count, measures) if period else None,
+        comparison=_comparison(facts, shape, measures) if period else None,
     )
 
 
@@ -121,6 +130,48 @@ def _trend(column: ColumnFacts, rows: int, measures: list[_Measure]) -> Trend:
         periods=(period,) * _most_periods(column),
         years=(period,) * (MOST_MONTHS // 12),
         undated=_slice(None, rows, measures),
+    )
+
+
+def _comparison(facts: DatasetFacts, shape: ReportShape, measures: list[_Measure]) -> Comparison:
+    rows, label = facts.row_count, _ANY_DAY.isoformat()
+    compared = [
+        ComparedMeasure(
+            measure=each.name,
+            sum=each.sum,
+            before=each.sum,
+            step=each.sum,
+            change=each.change,
+            year_before=each.sum,
+            change_on_year=each.change,
+        )
+        for each in measures
+    ]
+    return Comparison(
+        periods=ComparedPeriods(
+            grain=Grain.QUARTER,
+            start=_ANY_DAY,
+            before=_ANY_DAY,
+            year_before=_ANY_DAY,
+            unfinished=_ANY_DAY,
+            first=_ANY_DAY,
+        ),
+        label=label,
+        label_before=label,
+        label_year_before=label,
+        label_unfinished=label,
+        rows=rows,
+        rows_before=rows,
+        measures=tuple(compared),
+        dimensions=tuple(_movers(facts.column(name), rows, measures[0]) for name in shape.dimensions),
+    )
+
+
+def _movers(column: ColumnFacts, rows: int, leading: _Measure) -> DimensionMovers:
+    # Parts of a change are as long as changes: the whole of it may be as little as its last decimal.
+    mover = Mover(value=_LONGEST_VALUE, sum=leading.sum, before=leading.sum, step=leading.sum, share=leading.change)
+    return DimensionMovers(
+        dimension=column.name, movers=(mover,) * min(column.distinct + 1, MOST_MOVERS), others=rows, rest=mover
     )
 
 

@@ -4,6 +4,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.comparison import Comparison
 from maos.datasets import DatasetFacts, ReportShape
 from maos.figures import Figure
 from maos.periods import Grain
@@ -104,3 +105,4 @@ class Metrics(_Frozen):
     totals: tuple[Total, ...] = Field(description="One for each measure, in their order.")
     breakdowns: tuple[Breakdown, ...] = ()
     trend: Trend | None = None
+    comparison: Comparison | None = Field(default=None, description="The latest complete period against earlier ones.")

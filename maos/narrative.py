@@ -78,10 +78,12 @@ Rules for figures, checked by a program after you have written:
 - You may round (1,234,567.89 as 1.23 million or 1,234,568; 12.34 percent as 12.3%), never estimate.
 - Write figures in digits with a point for decimals and commas for thousands, and percentages with %.
 - A share is "12.3% of revenue". A change is "rose by 12.3%" or "fell by 12.3%". Do not mix the two.
-- Name a period as the data do (2025-03, March 2025, 2025). Put a label that consists of digits only in quotation marks.
+- Name a period as the data do (2025-03, March 2025, 2025-W14, 2025). Put a label that consists of digits only in \
+quotation marks.
 
-Say what leads, what trails, how the measures moved, and what a careful reader must know of the quality of the data \
-(missing, unreadable and duplicate values, and how they were treated). Plain text only: no Markdown, links or lists."""
+Say what leads, what trails, how the measures moved, how the latest complete period compares, and what a careful \
+reader must know of the quality of the data (missing, unreadable and duplicate values, and how they were treated). \
+Plain text only: no Markdown, links or lists."""
 
 
 def _prompt(parameters: BaseModel, inputs: Mapping[str, JsonObject]) -> Prompt:

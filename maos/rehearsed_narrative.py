@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from decimal import Decimal
 
+from maos.data_quality import reading_caveats
 from maos.datasets import is_rate
 from maos.figures import rounded, shown_percent
 from maos.labels import heading, phrase, printable
 from maos.metrics import Breakdown, DatasetProfile, Metrics, Period, Slice, Total, Trend
 from maos.periods import Grain, following, name_of, year_before
+from maos.rehearsed_comparison import comparison_caveats, comparison_sentences, moved
 
 NOTE = "This is a rehearsal: its sentences were derived from the figures by rule, without a writer."
-_GRAINS: dict[Grain, str] = {Grain.DAY: "day", Grain.MONTH: "month", Grain.YEAR: "year"}
-# Less would be shown as a change of nothing.
-_NOTICEABLE = Decimal("0.05")
 # A business may rest at the end of a month.
 _REST = timedelta(days=4)
 
@@ -25,7 +23,7 @@ def rehearsed_headline(metrics: Metrics) -> str:
     total = f"Rehearsal: {phrase(leading.measure)} comes to {rounded(leading.sum)}"
     if latest is None or latest.movements[0].change is None:
         return total
-    return f"{total}; in {latest.label} it {_moved(latest.movements[0].change)} on the year before"
+    return f"{total}; in {latest.label} it {moved(latest.movements[0].change)} on the year before"
 
 
 def rehearsed_paragraphs(metrics: Metrics) -> tuple[str, ...]:
@@ -34,6 +32,8 @@ def rehearsed_paragraphs(metrics: Metrics) -> tuple[str, ...]:
     texts += [" ".join(_breakdown_sentences(breakdown)) for breakdown in metrics.breakdowns]
     if metrics.trend:
         texts.append(" ".join(_trend_sentences(metrics.trend)))
+    if metrics.comparison:
+        texts.append(" ".join(comparison_sentences(metrics.comparison)))
     return tuple(text for text in texts if text)
 
 
@@ -42,6 +42,8 @@ def rehearsed_caveats(profile: DatasetProfile, metrics: Metrics) -> tuple[str, .
     return (
         *_row_caveats(profile),
         *(caveat for total in metrics.totals for caveat in _measure_caveats(total)),
+        *_form_caveats(profile, metrics),
+        *(comparison_caveats(metrics.comparison) if metrics.comparison else ()),
         *(caveat for breakdown in metrics.breakdowns for caveat in _label_caveats(breakdown)),
         *(_period_caveats(metrics.trend) if metrics.trend else ()),
     )
@@ -77,7 +79,7 @@ def _trend_sentences(trend: Trend) -> Iterator[str]:
         return
     worst, best = ranked[0], ranked[-1]
     yield (
-        f"The best {_GRAINS[trend.grain]} was {_name(best, trend)} with {rounded(best.movements[0].sum)}, the weakest"
+        f"The best {trend.grain.value} was {_name(best, trend)} with {rounded(best.movements[0].sum)}, the weakest"
         f" {_name(worst, trend)} with {rounded(worst.movements[0].sum)}."
     )
     yield from _latest_sentences(trend)
@@ -88,17 +90,11 @@ def _latest_sentences(trend: Trend) -> Iterator[str]:
     move, earlier, year = period.movements[0], year_before(period.start), _latest_year(trend)
     if move.change is not None:
         name = phrase(move.measure)
-        yield f"In {_name(period, trend)}, {name} {_moved(move.change)} on the {_GRAINS[trend.grain]} before."
+        yield f"In {_name(period, trend)}, {name} {moved(move.change)} on the {trend.grain.value} before."
     if move.change_on_year is not None and earlier:
-        yield f"Against {name_of(earlier, trend.grain)} it {_moved(move.change_on_year)}."
+        yield f"Against {name_of(earlier, trend.grain)} it {moved(move.change_on_year)}."
     if year is not None and year.movements[0].change is not None:
-        yield f"Over the whole of {year.label} it {_moved(year.movements[0].change)} on the year before."
-
-
-def _moved(change: Decimal) -> str:
-    if abs(change) < _NOTICEABLE:
-        return "stayed where it was"
-    return f"{'rose' if change > 0 else 'fell'} by {shown_percent(abs(change))}"
+        yield f"Over the whole of {year.label} it {moved(year.movements[0].change)} on the year before."
 
 
 def _latest_year(trend: Trend | None) -> Period | None:
@@ -136,6 +132,13 @@ def _measure_caveats(total: Total) -> Iterator[str]:
         yield f"{name} is missing in {_many(total.missing, 'row')}."
     if is_rate(total.measure):
         yield f"{name} is a value per unit: its mean says more than its sum."
+
+
+def _form_caveats(profile: DatasetProfile, metrics: Metrics) -> Iterator[str]:
+    read = {*metrics.shape.measures, metrics.shape.period_column}
+    for column in profile.facts.columns:
+        if column.name in read:
+            yield from reading_caveats(column)
 
 
 def _label_caveats(breakdown: Breakdown) -> Iterator[str]:

@@ -1,16 +1,20 @@
 """The report: everything it states, its key figures, and the note on how it was made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from maos.comparison import Comparison
+from maos.comparison_tables import compared_names, comparison_detail, comparison_rule
+from maos.data_quality import has_forms, how_written
 from maos.dataset_notes import digest_note, source_note
+from maos.datasets import DatasetFacts
 from maos.engines import EngineType
 from maos.figures import rounded, shown_change
-from maos.labels import heading
+from maos.labels import heading, phrase
 from maos.metrics import DatasetProfile, Metrics
 from maos.narrative import Narrative
 from maos.report_tables import Note, period_covered
@@ -72,8 +76,19 @@ def key_figures(report: Report) -> tuple[KeyFigure, ...]:
         figures.append(
             KeyFigure(label=heading(total.measure), value=rounded(total.sum), detail=detail or _mean(total.mean))
         )
+    figures[1:1] = _compared(report.metrics.comparison)
     rows = KeyFigure(label="Rows counted", value=f"{report.metrics.rows:,}", detail=period_covered(trend))
     return (*figures, rows)
+
+
+def _compared(comparison: Comparison | None) -> Iterator[KeyFigure]:
+    if comparison:
+        leading, (name, _) = comparison.measures[0], compared_names(comparison)
+        yield KeyFigure(
+            label=f"{heading(leading.measure)}, {name}",
+            value=rounded(leading.sum),
+            detail=comparison_detail(comparison),
+        )
 
 
 def _mean(mean: Decimal | None) -> str:
@@ -98,10 +113,14 @@ def methods(report: Report) -> tuple[Note, ...]:
         "Unreadable lines": f"{facts.unreadable_rows:,} without the columns of the table, left out.",
         "Duplicate rows": _duplicates(profile),
         "Missing and unreadable values": (
-            "Counted for each column in the table “Data quality”. A row without a number for a measure is left out of"
-            " that measure only; a row without a value of a dimension is shown as (missing), one without a date as"
-            " (no date). No value was guessed or replaced."
+            f"{sum(column.missing for column in facts.columns):,} missing and"
+            f" {sum(column.unparsable for column in facts.columns):,} unreadable. Counted for each column in the table"
+            " “Data quality”. A row without a number for a measure is left out of that measure only; a row without a"
+            " value of a dimension is shown as (missing), one without a date as (no date). No value was replaced."
         ),
+        "How values are written": _forms(facts),
+        "Rows without a date": _undated(report.metrics),
+        "Comparison": _comparison(report.metrics),
         "Computation": (
             "Sums are exact decimal arithmetic over numbers of up to ten decimals. Shares and changes are rounded last."
         ),
@@ -110,6 +129,28 @@ def methods(report: Report) -> tuple[Note, ...]:
         "Cost": cost,
     }
     return tuple(Note(term=term, text=text) for term, text in texts.items())
+
+
+def _forms(facts: DatasetFacts) -> str:
+    told = [f"{heading(each.name)}: {how_written(each)}." for each in facts.columns if has_forms(each)]
+    rule = "A value that can be read in one way only is read in that way; others follow their column, then the file."
+    return " ".join([*told, rule]) if told else "Numbers and dates are plain in every column."
+
+
+def _undated(metrics: Metrics) -> str:
+    if metrics.trend is None:
+        return "No trend: no column of dates was used."
+    undated = metrics.trend.undated
+    rows, column = undated.rows if undated else 0, phrase(metrics.trend.column)
+    return f"{rows:,} by the column {column}, left out of trend and comparison."
+
+
+def _comparison(metrics: Metrics) -> str:
+    if metrics.comparison is None:
+        return "None: the data have no complete period with another one before it."
+    return (
+        f"{comparison_rule(metrics.comparison)} A period is complete when the data go on after it or have its last day."
+    )
 
 
 def _duplicates(profile: DatasetProfile) -> str:

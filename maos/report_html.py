@@ -7,6 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from maos.charts import ACCENT, FAINT, GRID, INK, MUTED
+from maos.comparison_tables import comparison_tables
 from maos.labels import printable
 from maos.report import Report, key_figures, methods, moment
 from maos.report_tables import period_covered, tables_of
@@ -26,6 +27,7 @@ def html_of(report: Report) -> str:
         title=printable(report.title, longest=200),
         figures=key_figures(report),
         drawings=drawings,
+        comparison=comparison_tables(report.metrics.comparison),
         tables=tables_of(report.profile, report.metrics),
         notes=methods(report),
         period=period_covered(report.metrics.trend),

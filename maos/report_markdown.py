@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from maos.comparison_tables import comparison_tables
 from maos.labels import printable
 from maos.report import Report, key_figures, methods
 from maos.report_tables import Table, period_covered, tables_of, totals_table
@@ -42,14 +43,13 @@ def _whole(report: Report) -> Iterator[str]:
     yield from _opening(report)
     yield _figures(report)
     yield from _narrative(report)
+    yield from _comparison(report)
     if report.charts:
         yield "## Charts"
         yield from (f"*{escaped(chart.title)}.* {escaped(chart.alt)}" for chart in report.charts)
     yield "## Tables"
     for table in tables_of(report.profile, report.metrics):
-        yield f"### {escaped(table.title)}"
-        yield escaped(table.caption)
-        yield markdown_table(table)
+        yield from _titled(table)
     yield "## Methods"
     yield _notes(report)
 
@@ -61,6 +61,7 @@ def _preview(report: Report, places: tuple[str, ...]) -> Iterator[str]:
     yield "## Key figures"
     yield _figures(report)
     yield markdown_table(totals_table(report.metrics.totals))
+    yield from _comparison(report)
     yield "## Methods"
     yield _notes(report)
 
@@ -82,6 +83,20 @@ def _narrative(report: Report) -> Iterator[str]:
     if narrative.caveats:
         yield "What to know about the data:"
         yield "\n".join(f"- {escaped(caveat)}" for caveat in narrative.caveats)
+
+
+def _comparison(report: Report) -> Iterator[str]:
+    tables = comparison_tables(report.metrics.comparison)
+    if tables:
+        yield "## Comparison"
+    for table in tables:
+        yield from _titled(table)
+
+
+def _titled(table: Table) -> Iterator[str]:
+    yield f"### {escaped(table.title)}"
+    yield escaped(table.caption)
+    yield markdown_table(table)
 
 
 def _figures(report: Report) -> str:

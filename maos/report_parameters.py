@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from maos.periods import Grain
+
 # Enough for a thousand columns, and the most measures, dimensions and periods that a report can have.
 MOST_DATA_BYTES = 380_000
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -34,6 +36,7 @@ class AggregateParameters(ProfileParameters):
     measures: tuple[str, ...] = Field(min_length=1, description="Number columns to add up; the first one leads.")
     dimensions: tuple[str, ...] = Field(default=(), description="Columns to group by.")
     period_column: str | None = Field(default=None, description="Date column of the trend.")
+    compare: Grain | None = Field(default=None, description="By which periods to compare; empty: as the data span.")
 
 
 class ChartParameters(_Parameters):

@@ -29,7 +29,7 @@ def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: Repo
     """Return the steps of a report: figures first, then charts and words side by side, then publication."""
     further = tuple(FurtherFile(dataset=file.source, digest=file.sha256) for file in facts.files[1:])
     profile = ProfileParameters(dataset=request.dataset, digest=facts.sha256, further=further)
-    aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump())
+    aggregate = AggregateParameters(**profile.model_dump(), **shape.model_dump(), compare=request.compare)
     narrative = NarrativeParameters(most_data_bytes=min(longest_narrated_data(facts, shape), MOST_DATA_BYTES))
     return Plan(
         steps=(

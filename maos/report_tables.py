@@ -13,6 +13,7 @@ from maos.metrics import Breakdown, DatasetProfile, Metrics, Period, Slice, Tota
 from maos.periods import Grain, name_of
 
 _LONGEST_CELL = 80
+_QUALITIES = ("Missing", "Unreadable", "Other format", "Ambiguous", "Different", "From", "To")
 
 
 class Column(BaseModel):
@@ -141,23 +142,29 @@ def _undated_row(undated: Slice, changes: int) -> tuple[str, ...]:
 def _quality_table(profile: DatasetProfile) -> Table:
     return Table(
         title="Data quality",
-        caption="Each column of the data: values that are missing, and values that do not fit its kind.",
+        caption=(
+            "Each column of the data: values that are missing, that do not fit its kind, that are written unlike most,"
+            " and that could be read otherwise."
+        ),
         columns=(
             Column(title="Column"),
             Column(title="Kind"),
-            *(Column(title=title, numeric=True) for title in ("Missing", "Unreadable", "Different", "From", "To")),
+            *(Column(title=title, numeric=True) for title in _QUALITIES),
+            Column(title="Unreadable are"),
         ),
         rows=tuple(_quality_row(column) for column in profile.facts.columns),
     )
 
 
 def _quality_row(column: ColumnFacts) -> tuple[str, ...]:
-    counts = (f"{count:,}" for count in (column.missing, column.unparsable, column.distinct))
+    found = (column.missing, column.unparsable, column.other_format, column.ambiguous, column.distinct)
+    counts = (f"{count:,}" for count in found)
     return (
         printable(column.name, _LONGEST_CELL) or "(unnamed)",
         column.kind.value,
         *counts,
         *(_limit(column, text) for text in (column.minimum, column.maximum)),
+        ", ".join(f"“{value}”" for value in column.examples) or NO_FIGURE,
     )
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from maos.analysis_parameters import LONGEST_QUERY_SECONDS, MOST_TABLES, Question
 from maos.autonomy import AutonomyLevel
+from maos.periods import Grain
 from maos.plans import MAX_PARALLELISM
 from maos.references import StepId
 
@@ -124,6 +125,12 @@ class GenerateReportRequest(DatasetRequest):
     )
     period_column: ColumnName | None = Field(
         default=None, title="Period column", description="Date column of the trend. Empty: the first date column."
+    )
+    compare: Grain | None = Field(
+        default=None,
+        title="Compare by",
+        description="The latest complete day, week, month, quarter or year is compared with the one before. Empty: as"
+        " the data span.",
     )
 
 

@@ -12,9 +12,10 @@ from maos.datasets import ColumnFacts, ColumnKind, has_identifier
 from maos.labels import LONGEST_LABEL, printable
 from maos.metrics import DatasetProfile
 from maos.query_tables import MOST_LISTED, type_of, values_are_listed
+from maos.readings import PLAIN
 from maos.settings import Settings
-from tasks.columns import date_of, number_of
 from tasks.datasets import DatasetFile, facts_of, materialise, open_file, unchanged
+from tasks.readings import date_of, number_of
 from tasks.tables import Table, engine_config, quoted
 
 _YES = "('true', 'yes', 't', 'y')"
@@ -99,17 +100,17 @@ def _column(table: Table, facts: ColumnFacts) -> TableColumn:
 def _decimals(table: Table, column: str, facts: ColumnFacts) -> int:
     if facts.kind is not ColumnKind.NUMBER or facts.whole:
         return 0
-    number = number_of(column)
+    number = number_of(column, facts.reading or PLAIN)
     terms = ", ".join(f"bool_and({number} = round({number}, {decimals}))" for decimals in _DECIMALS)
     (enough,) = table.connection.execute(f"SELECT {terms} FROM data").fetchall()  # noqa: S608 - no outside text
     return next((decimals for decimals, fits in zip(_DECIMALS, enough, strict=True) if fits), 10)
 
 
 def _term(table: Table, column: TableColumn, facts: ColumnFacts) -> str:
-    text = table.column(column.name)
+    text, reading = table.column(column.name), facts.reading or PLAIN
     read = {
-        ColumnKind.NUMBER: f"CAST({number_of(text)} AS {column.type})",
-        ColumnKind.DATE: date_of(text),
+        ColumnKind.NUMBER: f"CAST({number_of(text, reading)} AS {column.type})",
+        ColumnKind.DATE: date_of(text, reading),
         ColumnKind.BOOLEAN: f"lower({text}) IN {_YES}",
         ColumnKind.TEXT: text,
     }[facts.kind]

@@ -1,67 +1,58 @@
 """Measures what the columns of an open table hold."""
 
-from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from maos.datasets import ColumnFacts, ColumnKind, kind_of
+from maos.datasets import LONGEST_EXAMPLE, ColumnFacts, ColumnKind, kind_of
 from maos.figures import plain
+from maos.labels import printable
+from maos.readings import PLAIN
+from tasks.conventions import Convention, PlainCounts, conventions_of, measure
+from tasks.readings import date_of, number_of
 from tasks.tables import Table
 
-# Guards of a pattern are three times faster than failing casts, and refuse what only the engine calls a number or date.
-_NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?"
-# A year outside two centuries either way is a slip of the pen, and would stretch a trend beyond use.
-_YEAR = r"(1[89]|2[01])[0-9]{2}"
-_DAY = _YEAR + r"[-/][0-9]{1,2}[-/][0-9]{1,2}([ T].*)?"
-_MONTH = _YEAR + r"-[0-9]{2}"
-_DOTTED_DAY = r"[0-9]{1,2}\.[0-9]{1,2}\." + _YEAR
 _BOOLEANS = "('true', 'false', 'yes', 'no', 't', 'f', 'y', 'n')"
-
-
-def number_of(column: str) -> str:
-    """Return the SQL that reads a text column as numbers, null where a value is none.
-
-    18 digits before the point: the sum of ten billion of them still fits into 38.
-    """
-    return f"CASE WHEN regexp_full_match({column}, '{_NUMBER}') THEN TRY_CAST({column} AS DECIMAL(28, 10)) END"
-
-
-def date_of(column: str) -> str:
-    """Return the SQL that reads a text column as dates, null where a value is none."""
-    return (
-        f"CASE WHEN regexp_full_match({column}, '{_DAY}') THEN TRY_CAST(TRY_CAST({column} AS TIMESTAMP) AS DATE)"
-        f" WHEN regexp_full_match({column}, '{_MONTH}') THEN TRY_CAST({column} || '-01' AS DATE)"
-        f" WHEN regexp_full_match({column}, '{_DOTTED_DAY}') THEN TRY_CAST(try_strptime({column}, '%d.%m.%Y') AS DATE)"
-        " END"
-    )
-
-
-class _Counts(NamedTuple):
-    present: int
-    distinct: int
-    numbers: int
-    dates: int
-    booleans: int
 
 
 class _Range(NamedTuple):
     minimum: Decimal | date | None
     maximum: Decimal | date | None
     whole: bool | None
+    year_first: int
+    examples: tuple[str | None, ...]
+
+
+class _Column(NamedTuple):
+    """A column with what is known of it before its range is measured."""
+
+    name: str
+    sql: str
+    kind: ColumnKind
+    plain: PlainCounts
+    how: Convention
+
+    @property
+    def unreadable(self) -> int:
+        """Values that are not of its kind."""
+        read = {ColumnKind.NUMBER: self.how.numbers, ColumnKind.DATE: self.how.dates}
+        return self.plain.present - read.get(self.kind, self.plain.present)
 
 
 def column_facts(table: Table) -> tuple[int, tuple[ColumnFacts, ...]]:
-    """Return the number of rows and what each column holds, from two passes over the data."""
+    """Return the number of rows and what each column holds, from two passes over the data, more where it is dirty."""
     columns = [f"c{index}" for index in range(len(table.names))]
-    ((rows,), *found) = _measure(table, [["count(*)"], *(_counters(column) for column in columns)])
-    counts = [_Counts(*values) for values in found]
-    kinds = [kind_of(present=c.present, numbers=c.numbers, dates=c.dates, booleans=c.booleans) for c in counts]
-    ranges = _measure(table, [_range_of(column, kind) for column, kind in zip(columns, kinds, strict=True)])
+    ((rows,), *found) = measure(table, [["count(*)"], *(_counters(column) for column in columns)])
+    counts = [PlainCounts(*values) for values in found]
+    conventions = conventions_of(table, columns, counts)
+    kinds = [
+        kind_of(present=c.present, numbers=how.numbers, dates=how.dates, booleans=c.booleans)
+        for c, how in zip(counts, conventions, strict=True)
+    ]
+    looked_at = [_Column(*known) for known in zip(table.names, columns, kinds, counts, conventions, strict=True)]
+    ranges = measure(table, [_range_of(column) for column in looked_at])
     return rows, tuple(
-        _facts(name, rows, kind, count, _Range(*limits))
-        for name, kind, count, limits in zip(table.names, kinds, counts, ranges, strict=True)
+        _facts(column, rows, _measured_range(*limits)) for column, limits in zip(looked_at, ranges, strict=True)
     )
 
 
@@ -75,34 +66,56 @@ def _counters(column: str) -> list[str]:
     ]
 
 
-def _range_of(column: str, kind: ColumnKind) -> list[str]:
-    if kind is ColumnKind.NUMBER:
-        number = number_of(column)
-        return [f"min({number})", f"max({number})", f"bool_and({number} = trunc({number}))"]
-    if kind is ColumnKind.DATE:
-        return [f"min({date_of(column)})", f"max({date_of(column)})", "bool_and(NULL)"]
-    return ["max(NULL)", "max(NULL)", "bool_and(NULL)"]
+def _range_of(column: _Column) -> list[str]:
+    if column.kind is ColumnKind.NUMBER:
+        read = number_of(column.sql, column.how.reading)
+        terms = [f"min({read})", f"max({read})", f"bool_and({read} = trunc({read}))", "0"]
+    elif column.kind is ColumnKind.DATE:
+        read = date_of(column.sql, column.how.reading)
+        # Of the plain dates these are not dotted ones.
+        year_first = f"count(*) FILTER (WHERE {column.sql}[5] IN ('-', '/'))"
+        terms = [f"min({read})", f"max({read})", "bool_and(NULL)", year_first]
+    else:
+        return ["max(NULL)", "max(NULL)", "bool_and(NULL)", "0"]
+    if not column.unreadable:
+        return terms
+    return terms + [f"{pick}({column.sql}) FILTER (WHERE {read} IS NULL)" for pick in ("mode", "min", "max")]
 
 
-def _measure(table: Table, terms: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
-    """Evaluate groups of aggregates in one pass, and return their values in the same groups."""
-    flat = ", ".join(term for group in terms for term in group)
-    values = iter(table.connection.execute(f"SELECT {flat} FROM data").fetchall()[0])  # noqa: S608 - no outside text
-    return [tuple(islice(values, len(group))) for group in terms]
+def _measured_range(
+    minimum: Decimal | date | None,
+    maximum: Decimal | date | None,
+    whole: bool | None,
+    year_first: int,
+    *examples: str | None,
+) -> _Range:
+    return _Range(minimum, maximum, whole, year_first, examples)
 
 
-def _facts(name: str, rows: int, kind: ColumnKind, counts: _Counts, limits: _Range) -> ColumnFacts:
-    parsed = {ColumnKind.NUMBER: counts.numbers, ColumnKind.DATE: counts.dates}.get(kind, counts.present)
+def _facts(column: _Column, rows: int, limits: _Range) -> ColumnFacts:
+    how, is_number, is_date = column.how, column.kind is ColumnKind.NUMBER, column.kind is ColumnKind.DATE
+    examples = dict.fromkeys(printable(value, LONGEST_EXAMPLE) for value in limits.examples if value is not None)
     return ColumnFacts(
-        name=name,
-        kind=kind,
-        missing=rows - counts.present,
-        unparsable=counts.present - parsed,
-        distinct=counts.distinct,
+        name=column.name,
+        kind=column.kind,
+        missing=rows - column.plain.present,
+        unparsable=column.unreadable,
+        distinct=column.plain.distinct,
         whole=bool(limits.whole),
         minimum=_text(limits.minimum),
         maximum=_text(limits.maximum),
+        reading=how.reading if (is_number or is_date) and how.reading != PLAIN else None,
+        other_format=how.other_numbers if is_number else _other_dates(how, limits) if is_date else 0,
+        ambiguous=how.ambiguous_numbers if is_number else how.ambiguous_dates if is_date else 0,
+        other_currency=how.other_currency if is_number else 0,
+        examples=tuple(examples),
     )
+
+
+def _other_dates(how: Convention, limits: _Range) -> int:
+    if how.reading.date_order is not None:
+        return how.other_dates
+    return min(limits.year_first, how.dates - limits.year_first)
 
 
 def _text(value: Decimal | date | None) -> str | None:

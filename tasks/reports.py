@@ -1,6 +1,7 @@
 """Making the plan of a report: what the request leaves open is found in the data."""
 
 from maos.datasets import choose_shape
+from maos.errors import BadInput
 from maos.plans import Plan
 from maos.report_plan import report_plan
 from maos.requests import GenerateReportRequest
@@ -21,4 +22,6 @@ def plan_report(request: GenerateReportRequest) -> Plan:
         dimensions=request.dimensions,
         period_column=request.period_column,
     )
+    if request.compare and not shape.period_column:
+        raise BadInput("compare", request.compare.value, "empty, since the data set has no column of dates")
     return report_plan(request, facts, shape)

@@ -1,16 +1,18 @@
 """Small profiles, figures and reports for the tests of the report, and random ones for its properties."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from random import Random
 from uuid import UUID
 
 from maos.aggregates import Group, RawTotal, breakdown_of, periods_of, slice_of, total_of, years_of
+from maos.comparison import Comparison, MovedGroup, PeriodSums, compared_periods, comparison_of, movers_of
 from maos.datasets import ColumnFacts, ColumnKind, DatasetFacts, DatasetFormat, ReportShape
 from maos.metrics import DatasetProfile, Metrics, Trend
 from maos.narrative import Narrative
 from maos.periods import Grain, following
+from maos.readings import Reading
 from maos.report import Report, ReportChart, ReportRun
 
 DIGEST = "ab" * 32
@@ -151,11 +153,19 @@ def random_figures(seed: int) -> tuple[DatasetProfile, Metrics]:
     )
     shape = ReportShape(measures=tuple(measures), dimensions=(breakdown.dimension,), period_column="day 1")
     trend = _random_trend(random, measures, number)
-    numbers = (column(name, ColumnKind.NUMBER, missing=3, unparsable=6) for name in measures)
+    numbers = (column(name, ColumnKind.NUMBER, missing=3, unparsable=6, **_random_forms(random)) for name in measures)
+    comparison = _random_comparison(random, measures, labels, number)
     facts = dataset(*numbers, column(breakdown.dimension), column("day 1", ColumnKind.DATE), rows=rows)
     return (
         DatasetProfile(facts=facts, duplicate_rows=int(random.random() * 9), duplicates_dropped=random.random() < 0.5),
-        Metrics(shape=shape, rows=rows, totals=tuple(totals), breakdowns=(breakdown,), trend=trend),
+        Metrics(
+            shape=shape,
+            rows=rows,
+            totals=tuple(totals),
+            breakdowns=(breakdown,),
+            trend=trend,
+            comparison=comparison,
+        ),
     )
 
 
@@ -178,3 +188,33 @@ def _random_trend(random: Random, measures: list[str], number: Callable[[], Deci
         periods=periods_of(groups, grain, measures),
         years=years_of(groups, measures) if grain is Grain.MONTH else (),
     )
+
+
+def _random_forms(random: Random) -> dict[str, object]:
+    return {
+        "reading": random.choice([None, Reading(decimal=","), Reading(decimal=".", currency="USD")]),
+        "other_format": random.randrange(3) * 7,
+        "ambiguous": random.randrange(3) * 1234,
+        "other_currency": random.randrange(2) * 11,
+    }
+
+
+def _random_comparison(
+    random: Random, measures: list[str], labels: list[str], number: Callable[[], Decimal]
+) -> Comparison:
+    first = date(2019, 1, 1) + timedelta(days=random.randrange(1500))
+    finished = first + timedelta(days=400 + random.randrange(900))
+    last = finished + timedelta(days=400)
+    periods = compared_periods(random.choice(list(Grain)), first=first, finished=finished, last=last)
+    assert periods is not None
+    starts = [start for start in (periods.start, periods.before, periods.year_before) if start]
+    sums = {start: PeriodSums(rows=random.randrange(900), sums=tuple(number() for _ in measures)) for start in starts}
+    moved = [MovedGroup(value=label, sum=number(), before=number()) for label in labels[:5]]
+    movers = movers_of(
+        "product",
+        moved,
+        values=len(moved) + random.randrange(3),
+        now=sums[periods.start].sums[0],
+        before=sums[periods.before].sums[0],
+    )
+    return comparison_of(periods, measures, sums, [movers])

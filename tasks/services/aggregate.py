@@ -8,11 +8,13 @@ from maos.aggregates import MOST_SLICES, Group, RawTotal, breakdown_of, periods_
 from maos.datasets import ReportShape
 from maos.metrics import Breakdown, DatasetProfile, Metrics, Total, Trend
 from maos.periods import Grain, grain_for
+from maos.readings import PLAIN
 from maos.report_parameters import AggregateParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
-from tasks.columns import date_of, number_of
+from tasks.comparisons import compare_periods
 from tasks.joined_files import open_files, report_files
+from tasks.readings import date_of, number_of
 from tasks.services.registry import ServiceCall, internal_service
 from tasks.tables import Table
 
@@ -33,14 +35,15 @@ def aggregate_metrics(call: ServiceCall[AggregateParameters]) -> StepOutcome:
     shape = ReportShape(measures=asked.measures, dimensions=asked.dimensions, period_column=asked.period_column)
     files = report_files(asked, org=call.run.org, folder=call.folder, settings=load_settings())
     with open_files(files) as opened:
-        metrics = _measured(opened.table, shape, once=profile.duplicates_dropped and profile.duplicate_rows > 0)
+        metrics = _measured(opened.table, shape, profile, asked.compare)
     return StepOutcome(output=metrics.model_dump(mode="json"), summary=_summary(metrics))
 
 
-def _measured(table: Table, shape: ReportShape, *, once: bool) -> Metrics:
-    _keep_chosen_columns(table, shape, once=once)
+def _measured(table: Table, shape: ReportShape, profile: DatasetProfile, compare: Grain | None) -> Metrics:
+    _keep_chosen_columns(table, shape, profile)
     totals = _totals(table, shape.measures)
     rows = int(table.connection.execute("SELECT count(*) FROM chosen").fetchall()[0][0])
+    trend = _trend(table, shape.period_column, totals) if shape.period_column else None
     return Metrics(
         shape=shape,
         rows=rows,
@@ -49,19 +52,28 @@ def _measured(table: Table, shape: ReportShape, *, once: bool) -> Metrics:
             _breakdown(table, name, f"d{index}", rows=rows, totals=totals)
             for index, name in enumerate(shape.dimensions)
         ),
-        trend=_trend(table, shape.period_column, totals) if shape.period_column else None,
+        trend=trend,
+        comparison=compare_periods(table.connection, shape, compare, first=trend.first, last=trend.last)
+        if trend
+        else None,
     )
 
 
-def _keep_chosen_columns(table: Table, shape: ReportShape, *, once: bool) -> None:
-    """Parse once what the report needs: numbers m0.., whether they had a text t0.., texts d0.., a date p."""
-    terms = []
+def _keep_chosen_columns(table: Table, shape: ReportShape, profile: DatasetProfile) -> None:
+    """Parse once what the report needs: numbers m0.., whether they had a text t0.., texts d0.., a date p.
+
+    Values are read as the profile says, so that what it counts is what is added up.
+    """
+    facts, terms = profile.facts, []
     for index, measure in enumerate(shape.measures):
         column = table.column(measure)
-        terms += [f"{number_of(column)} AS m{index}", f"{column} IS NOT NULL AS t{index}"]
+        number = number_of(column, facts.column(measure).reading or PLAIN)
+        terms += [f"{number} AS m{index}", f"{column} IS NOT NULL AS t{index}"]
     terms += [f"{table.column(name)} AS d{index}" for index, name in enumerate(shape.dimensions)]
     if shape.period_column:
-        terms.append(f"{date_of(table.column(shape.period_column))} AS p")
+        reading = facts.column(shape.period_column).reading or PLAIN
+        terms.append(f"{date_of(table.column(shape.period_column), reading)} AS p")
+    once = profile.duplicates_dropped and profile.duplicate_rows > 0
     source = "(SELECT DISTINCT * FROM data)" if once else "data"
     table.connection.execute(f"CREATE TEMP TABLE chosen AS SELECT {', '.join(terms)} FROM {source}")  # noqa: S608
 

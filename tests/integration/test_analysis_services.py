@@ -316,6 +316,6 @@ def test_the_example_is_answered_with_the_figures_of_its_file(data: Path) -> Non
 
 def _number(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        return Decimal(text.replace(".", "").replace(",", ".") if "," in text else text)
     except ArithmeticError:
         return Decimal(0)

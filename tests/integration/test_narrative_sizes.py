@@ -149,6 +149,24 @@ def test_random_data_are_within_it(told: Callable[[list[Row]], Told], seed: int)
     assert found.told <= found.promised
 
 
+def test_dirty_data_that_are_compared_are_within_it(told: Callable[[list[Row]], Told]) -> None:
+    days = _days(400, 2)
+    data: list[Row] = [
+        {
+            "day": f"{days[number][8:]}/{days[number][5:7]}/{days[number][:4]}" if number % 3 else days[number],
+            "shop": "<" * 58 + f"{number % 40:02}",
+            "paid": f"{'' if number % 2 else '-'}999.999.999.999.999.{number:03},{number + 100} €"
+            if number % 9
+            else "$ 1.5",
+            "net": f"({number + 1},{number % 90 + 10})" if number % 11 else "n/a" + "<" * 90,
+        }
+        for number in range(400)
+    ]
+    found = told(data)
+
+    assert found.told <= found.promised
+
+
 def test_the_example_is_told_a_useful_ceiling(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAOS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("tasks.claude_cli.writer_engine", ClaudeEngine)

@@ -207,7 +207,7 @@ def test_the_tables_hold_every_figure_and_every_loss() -> None:
         ("2024-03", "70", "435,212.80", "+12.4%", "—"),
         ("(no date)", "2", "12,155.09", "—", "—"),
     )
-    assert quality.rows[3] == ("revenue", "number", "6", "5", "150", "1", "99.50")
+    assert quality.rows[3] == ("revenue", "number", "6", "5", "0", "0", "150", "1", "99.50", "—")
 
 
 def test_a_preview_shows_what_will_be_published_and_where() -> None:
