@@ -43,7 +43,9 @@ def with_stored_dataset(request: RunRequest) -> RunRequest:
         for reference in paths:
             find_reference(reference, org=request.org, settings=here)
     elif isinstance(request, GenerateReportRequest) and paths:
-        inspect_files(_datasets_of(request), org=request.org, settings=here)
+        # Together, as far as they are on this machine: what is elsewhere, the run may reach and this machine not.
+        local = [dataset for dataset in _datasets_of(request) if "://" not in dataset]
+        inspect_files(local, org=request.org, settings=here)
     else:
         for dataset in paths:
             inspect_dataset(dataset, org=request.org, settings=here)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from maos.dataset_addresses import address_of
+from maos.dataset_addresses import address_of, is_object
 from maos.errors import BadInput
 from maos.labels import printable, words_of
 from maos.readings import Reading
@@ -125,11 +125,11 @@ class DatasetFacts(BaseModel):
 def display_name(dataset: str) -> str:
     """Return a data set's name without folders of this machine, secrets of an address, and its sheet."""
     place = address_of(dataset).place
+    if is_object(place):
+        return printable(place, longest=200)
     parts = urlsplit(place)
     if parts.scheme in {"http", "https"}:
         return printable(f"{parts.scheme}://{parts.hostname}{parts.path}", longest=200)
-    if parts.scheme == "s3":
-        return printable(place, longest=200)
     return printable(place.replace("\\", "/").rsplit("/", 1)[-1], longest=200)
 
 

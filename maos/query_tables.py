@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from maos.actions import JsonObject
 from maos.analysis import AnalysisTable, AnalysisTables, TableColumn
+from maos.dataset_notes import named
 from maos.datasets import ColumnFacts, ColumnKind, DatasetFacts
 from maos.labels import LONGEST_LABEL, distinct_names
 from maos.metrics import DatasetProfile
@@ -76,7 +77,7 @@ def _told(tables: Iterable[AnalysisTable], *, values: bool) -> str:
     given = [
         {
             "table": table.name,
-            "file": table.profile.facts.display_name,
+            "file": named(table.profile.facts),
             "rows": table.profile.counted_rows,
             "columns": [
                 _told_column(column, facts, values=values)
