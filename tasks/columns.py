@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from itertools import islice
 from typing import Any, NamedTuple
 
 from maos.datasets import ColumnFacts, ColumnKind, kind_of
@@ -17,6 +16,8 @@ _YEAR = r"(1[89]|2[01])[0-9]{2}"
 _DAY = _YEAR + r"[-/][0-9]{1,2}[-/][0-9]{1,2}([ T].*)?"
 _MONTH = _YEAR + r"-[0-9]{2}"
 _DOTTED_DAY = r"[0-9]{1,2}\.[0-9]{1,2}\." + _YEAR
+# Columns that are counted in one pass: the engine groups by no more than 63 at once.
+_BATCH = 40
 _BOOLEANS = "('true', 'false', 'yes', 'no', 't', 'f', 'y', 'n')"
 
 
@@ -44,64 +45,84 @@ class _Counts(NamedTuple):
     numbers: int
     dates: int
     booleans: int
-
-
-class _Range(NamedTuple):
-    minimum: Decimal | date | None
-    maximum: Decimal | date | None
+    lowest: Decimal | None
+    highest: Decimal | None
     whole: bool | None
+    first: date | None
+    last: date | None
 
 
 def column_facts(table: Table) -> tuple[int, tuple[ColumnFacts, ...]]:
-    """Return the number of rows and what each column holds, from two passes over the data."""
-    columns = [f"c{index}" for index in range(len(table.names))]
-    ((rows,), *found) = _measure(table, [["count(*)"], *(_counters(column) for column in columns)])
-    counts = [_Counts(*values) for values in found]
-    kinds = [kind_of(present=c.present, numbers=c.numbers, dates=c.dates, booleans=c.booleans) for c in counts]
-    ranges = _measure(table, [_range_of(column, kind) for column, kind in zip(columns, kinds, strict=True)])
-    return rows, tuple(
-        _facts(name, rows, kind, count, _Range(*limits))
-        for name, kind, count, limits in zip(table.names, kinds, counts, ranges, strict=True)
+    """Return the number of rows and what each column holds.
+
+    Different values are counted first, as they lie in the file, and each is read once; only where two of them can have
+    the same text, since a blank was trimmed, are the texts themselves counted.
+    """
+    raw = [f"r{index}" for index in range(len(table.names))]
+    rows, trimmed, counts = _measure(table, "raw", raw, table.texts)
+    if trimmed:
+        columns = [f"c{index}" for index in range(len(table.names))]
+        rows, _, counts = _measure(table, "data", columns, columns)
+    return rows, tuple(_facts(name, rows, count) for name, count in zip(table.names, counts, strict=True))
+
+
+def _measure(table: Table, view: str, columns: Sequence[str], texts: Sequence[str]) -> tuple[int, bool, list[_Counts]]:
+    """Return the number of rows, whether a value differs from its text, and what is counted of each column."""
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(columns), _BATCH):
+        batch = slice(start, start + _BATCH)
+        found += table.connection.execute(_counting(view, columns[batch], texts[batch])).fetchall()
+    rows = max((row[1] for row in found), default=0)
+    counts = [_Counts(*row[3:]) for row in found] or [_Counts(*[0] * 5, *[None] * 5)] * len(columns)
+    return rows, any(row[2] for row in found), counts
+
+
+def _counting(view: str, columns: Sequence[str], texts: Sequence[str]) -> str:
+    """Return the SQL that counts the values of columns, one row a column, in one pass over the data."""
+    names, sets = ", ".join(columns), ", ".join(f"({column})" for column in columns)
+    # Which of the columns a row is about: the bit of each but that one is set.
+    place = " ".join(
+        f"WHEN {2 ** len(columns) - 1 - 2 ** (len(columns) - 1 - index)} THEN {index}" for index in range(len(columns))
     )
+    value = " ".join(f"WHEN {index} THEN {text}" for index, text in enumerate(texts))
+    kept = " ".join(f"WHEN {index} THEN CAST({column} AS VARCHAR)" for index, column in enumerate(columns))
+    return f"""
+    WITH grouped AS (
+      SELECT {names}, CASE grouping({names}) {place} END AS place, count(*) AS n
+      FROM {view} GROUP BY GROUPING SETS ({sets})
+    ), texts AS (
+      SELECT place, n, CASE place {value} END AS value, CASE place {kept} END AS kept FROM grouped
+    ), readings AS (
+      SELECT *, {number_of("value")} AS number, {date_of("value")} AS day FROM texts
+    )
+    SELECT place, sum(n)::BIGINT, bool_or(value IS DISTINCT FROM kept),
+      {_weight("value IS NOT NULL")}, count(value), {_weight("number IS NOT NULL")}, {_weight("day IS NOT NULL")},
+      {_weight(f"lower(value) IN {_BOOLEANS}")},
+      min(number), max(number), bool_and(number = trunc(number)), min(day), max(day)
+    FROM readings GROUP BY place ORDER BY place
+    """  # noqa: S608 - names of our own
 
 
-def _counters(column: str) -> list[str]:
-    return [
-        f"count({column})",
-        f"count(DISTINCT {column})",
-        f"count({number_of(column)})",
-        f"count({date_of(column)})",
-        f"count(*) FILTER (WHERE lower({column}) IN {_BOOLEANS})",
-    ]
+def _weight(condition: str) -> str:
+    return f"coalesce(sum(n) FILTER (WHERE {condition}), 0)::BIGINT"
 
 
-def _range_of(column: str, kind: ColumnKind) -> list[str]:
-    if kind is ColumnKind.NUMBER:
-        number = number_of(column)
-        return [f"min({number})", f"max({number})", f"bool_and({number} = trunc({number}))"]
-    if kind is ColumnKind.DATE:
-        return [f"min({date_of(column)})", f"max({date_of(column)})", "bool_and(NULL)"]
-    return ["max(NULL)", "max(NULL)", "bool_and(NULL)"]
-
-
-def _measure(table: Table, terms: Sequence[Sequence[str]]) -> list[tuple[Any, ...]]:
-    """Evaluate groups of aggregates in one pass, and return their values in the same groups."""
-    flat = ", ".join(term for group in terms for term in group)
-    values = iter(table.connection.execute(f"SELECT {flat} FROM data").fetchall()[0])  # noqa: S608 - no outside text
-    return [tuple(islice(values, len(group))) for group in terms]
-
-
-def _facts(name: str, rows: int, kind: ColumnKind, counts: _Counts, limits: _Range) -> ColumnFacts:
+def _facts(name: str, rows: int, counts: _Counts) -> ColumnFacts:
+    kind = kind_of(present=counts.present, numbers=counts.numbers, dates=counts.dates, booleans=counts.booleans)
     parsed = {ColumnKind.NUMBER: counts.numbers, ColumnKind.DATE: counts.dates}.get(kind, counts.present)
+    limits = {
+        ColumnKind.NUMBER: (counts.lowest, counts.highest),
+        ColumnKind.DATE: (counts.first, counts.last),
+    }.get(kind, (None, None))
     return ColumnFacts(
         name=name,
         kind=kind,
         missing=rows - counts.present,
         unparsable=counts.present - parsed,
         distinct=counts.distinct,
-        whole=bool(limits.whole),
-        minimum=_text(limits.minimum),
-        maximum=_text(limits.maximum),
+        whole=kind is ColumnKind.NUMBER and bool(counts.whole),
+        minimum=_text(limits[0]),
+        maximum=_text(limits[1]),
     )
 
 
