@@ -13,6 +13,7 @@ from maos.risk import RiskLevel
 from maos.settings import load_settings
 from tasks.columns import date_of, number_of
 from tasks.datasets import materialise, open_file, unchanged
+from tasks.duplicates import rows_once
 from tasks.services.registry import ServiceCall, internal_service
 from tasks.tables import Table
 
@@ -33,12 +34,13 @@ def aggregate_metrics(call: ServiceCall[AggregateParameters]) -> StepOutcome:
     shape = ReportShape(measures=asked.measures, dimensions=asked.dimensions, period_column=asked.period_column)
     file = materialise(asked.dataset, org=call.run.org, folder=call.folder, settings=load_settings())
     with open_file(unchanged(file, asked.digest)) as table:
-        metrics = _measured(table, shape, once=profile.duplicates_dropped and profile.duplicate_rows > 0)
+        once = profile.duplicates_dropped and profile.duplicate_rows > 0
+        metrics = _measured(table, shape, rows_once(table, profile.facts) if once else "data")
     return StepOutcome(output=metrics.model_dump(mode="json"), summary=_summary(metrics))
 
 
-def _measured(table: Table, shape: ReportShape, *, once: bool) -> Metrics:
-    _keep_chosen_columns(table, shape, once=once)
+def _measured(table: Table, shape: ReportShape, source: str) -> Metrics:
+    _keep_chosen_columns(table, shape, source)
     totals = _totals(table, shape.measures)
     rows = int(table.connection.execute("SELECT count(*) FROM chosen").fetchall()[0][0])
     return Metrics(
@@ -53,7 +55,7 @@ def _measured(table: Table, shape: ReportShape, *, once: bool) -> Metrics:
     )
 
 
-def _keep_chosen_columns(table: Table, shape: ReportShape, *, once: bool) -> None:
+def _keep_chosen_columns(table: Table, shape: ReportShape, source: str) -> None:
     """Parse once what the report needs: numbers m0.., whether they had a text t0.., texts d0.., a date p."""
     terms = []
     for index, measure in enumerate(shape.measures):
@@ -62,7 +64,6 @@ def _keep_chosen_columns(table: Table, shape: ReportShape, *, once: bool) -> Non
     terms += [f"{table.column(name)} AS d{index}" for index, name in enumerate(shape.dimensions)]
     if shape.period_column:
         terms.append(f"{date_of(table.column(shape.period_column))} AS p")
-    source = "(SELECT DISTINCT * FROM data)" if once else "data"
     table.connection.execute(f"CREATE TEMP TABLE chosen AS SELECT {', '.join(terms)} FROM {source}")  # noqa: S608
 
 

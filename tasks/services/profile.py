@@ -7,8 +7,8 @@ from maos.report_parameters import ProfileParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
 from tasks.datasets import facts_of, materialise, open_file, unchanged
+from tasks.duplicates import repeated_rows
 from tasks.services.registry import ServiceCall, internal_service
-from tasks.tables import Table
 
 
 @internal_service(
@@ -25,13 +25,9 @@ def profile_data(call: ServiceCall[ProfileParameters]) -> StepOutcome:
     file = materialise(asked.dataset, org=call.run.org, folder=call.folder, settings=load_settings())
     with open_file(unchanged(file, asked.digest)) as table:
         facts = facts_of(file, table)
-        repeated = facts.row_count - _different_rows(table)
+        repeated = repeated_rows(table, facts)
     profile = DatasetProfile(facts=facts, duplicate_rows=repeated, duplicates_dropped=has_identifier(facts))
     return StepOutcome(output=profile.model_dump(mode="json"), summary=_summary(profile))
-
-
-def _different_rows(table: Table) -> int:
-    return int(table.connection.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM data)").fetchall()[0][0])
 
 
 def _summary(profile: DatasetProfile) -> str:
