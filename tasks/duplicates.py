@@ -7,32 +7,37 @@ from tasks.tables import Table
 def repeated_rows(table: Table, facts: DatasetFacts) -> int:
     """Return how many rows are the same as one before."""
     columns = ", ".join(f"c{index}" for index in range(len(table.names)))
+    suspects = _rows(table, _suspected(table, facts))
     found = table.connection.execute(
-        "SELECT coalesce(sum(n - 1), 0)::BIGINT"  # noqa: S608 - names of our own
-        f" FROM (SELECT count(*) AS n FROM data WHERE {_suspects(table, facts)} GROUP BY {columns})"
+        f"SELECT coalesce(sum(n - 1), 0)::BIGINT FROM (SELECT count(*) AS n FROM ({suspects}) GROUP BY {columns})"  # noqa: S608
     ).fetchall()
     return int(found[0][0])
 
 
 def rows_once(table: Table, facts: DatasetFacts) -> str:
     """Return the SQL of the rows, each once."""
-    suspects = _suspects(table, facts)
-    return (
-        f"(SELECT * FROM data WHERE NOT {suspects}"  # noqa: S608 - names of our own
-        f" UNION ALL SELECT DISTINCT * FROM data WHERE {suspects})"
-    )
+    suspected = _suspected(table, facts)
+    others = _rows(table, f"NOT ({suspected})")
+    return f"({others} UNION ALL SELECT DISTINCT * FROM ({_rows(table, suspected)}))"  # noqa: S608 - names of our own
 
 
-def _suspects(table: Table, facts: DatasetFacts) -> str:
+def _rows(table: Table, condition: str) -> str:
+    # Of the view `data`, which would trim the values of every row before it asks for the condition.
+    texts = ", ".join(f"{text} AS c{index}" for index, text in enumerate(table.texts))
+    return f"SELECT {texts} FROM raw WHERE {condition}"  # noqa: S608 - names of our own
+
+
+def _suspected(table: Table, facts: DatasetFacts) -> str:
     """Return the condition of the rows that may be repeated: those whose likeliest key is, so that few are compared."""
-    key = max(facts.columns, key=lambda column: column.distinct)
+    index, key = max(enumerate(facts.columns), key=lambda column: column[1].distinct)
     if key.distinct == facts.row_count:
         return "false"
     if key.distinct * 2 < facts.row_count:
         return "true"
-    column = table.column(key.name)
     table.connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT {column} AS key FROM data"  # noqa: S608 - names of our own
-        f" WHERE {column} IS NOT NULL GROUP BY {column} HAVING count(*) > 1"
+        f"CREATE OR REPLACE TEMP TABLE repeated AS SELECT c{index} AS key FROM data"  # noqa: S608 - names of our own
+        f" WHERE c{index} IS NOT NULL GROUP BY c{index} HAVING count(*) > 1"
     )
-    return f"({column} IS NULL OR {column} IN (SELECT key FROM temp.repeated))"  # noqa: S608 - names of our own
+    text = table.texts[index]
+    found = f"{text} IN (SELECT key FROM temp.repeated)"  # noqa: S608 - names of our own
+    return f"({text} IS NULL OR {found})" if key.missing else found
