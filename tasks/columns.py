@@ -40,16 +40,16 @@ def date_of(column: str) -> str:
 
 
 class _Counts(NamedTuple):
-    present: int
-    distinct: int
-    numbers: int
-    dates: int
-    booleans: int
-    lowest: Decimal | None
-    highest: Decimal | None
-    whole: bool | None
-    first: date | None
-    last: date | None
+    present: int = 0
+    distinct: int = 0
+    numbers: int = 0
+    dates: int = 0
+    booleans: int = 0
+    lowest: Decimal | None = None
+    highest: Decimal | None = None
+    whole: bool | None = None
+    first: date | None = None
+    last: date | None = None
 
 
 def column_facts(table: Table) -> tuple[int, tuple[ColumnFacts, ...]]:
@@ -73,7 +73,7 @@ def _measure(table: Table, view: str, columns: Sequence[str], texts: Sequence[st
         batch = slice(start, start + _BATCH)
         found += table.connection.execute(_counting(view, columns[batch], texts[batch])).fetchall()
     rows = max((row[1] for row in found), default=0)
-    counts = [_Counts(*row[3:]) for row in found] or [_Counts(*[0] * 5, *[None] * 5)] * len(columns)
+    counts = [_Counts(*row[3:]) for row in found] or [_Counts()] * len(columns)
     return rows, any(row[2] for row in found), counts
 
 
