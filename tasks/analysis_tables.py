@@ -15,6 +15,7 @@ from maos.query_tables import MOST_LISTED, type_of, values_are_listed
 from maos.readings import PLAIN
 from maos.settings import Settings
 from tasks.datasets import DatasetFile, facts_of, materialise, open_file, unchanged
+from tasks.duplicates import repeated_rows, rows_once
 from tasks.readings import date_of, number_of
 from tasks.tables import Table, engine_config, quoted
 
@@ -38,12 +39,11 @@ def profiled_table(source: TableSource, file: DatasetFile) -> AnalysisTable:
     """Read what a table is: its columns with their types and frequent values, and what is wrong with its rows."""
     with open_file(file) as table:
         facts = facts_of(file, table)
-        ((different,),) = table.connection.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM data)").fetchall()
         return AnalysisTable(
             name=source.name,
             profile=DatasetProfile(
                 facts=facts,
-                duplicate_rows=facts.row_count - different,
+                duplicate_rows=repeated_rows(table, facts),
                 duplicates_dropped=has_identifier(facts),
             ),
             columns=tuple(_column(table, column) for column in facts.columns),
@@ -56,7 +56,7 @@ def load_tables(files: Sequence[tuple[AnalysisTable, DatasetFile]], database: Pa
         with open_file(file, database=str(database)) as open_:
             columns = zip(table.columns, table.profile.facts.columns, strict=True)
             terms = ", ".join(_term(open_, column, facts) for column, facts in columns)
-            rows = "(SELECT DISTINCT * FROM data)" if table.profile.duplicates_dropped else "data"
+            rows = rows_once(open_, table.profile.facts) if table.profile.duplicates_dropped else "data"
             open_.connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT {terms} FROM {rows}")  # noqa: S608
 
 

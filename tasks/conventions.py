@@ -17,22 +17,13 @@ from maos.readings import (
 from tasks import readings
 from tasks.readings import date_of, matches, number_of
 from tasks.tables import Table
+from tasks.value_counts import PlainCounts
 
 # A column is looked at closely where a tenth of these first rows, or of all its plain values, are numbers or dates:
 # it becomes one where nine of ten are, and a column of names need not pay for patterns that it never fits.
 _GLANCE = 20_000
 _LIKELY_PERCENT = 10
 _NONE = "count(NULL)"
-
-
-class PlainCounts(NamedTuple):
-    """What the plain patterns read of a column."""
-
-    present: int
-    distinct: int
-    numbers: int
-    dates: int
-    booleans: int
 
 
 class Convention(NamedTuple):

@@ -83,9 +83,11 @@ def open_files(files: Sequence[DatasetFile]) -> Iterator[OpenFiles]:
         with duckdb.connect(str(database), read_only=True, config=engine_config(Path(folder))) as connection:
             for setting in ("TimeZone='UTC'", "enable_external_access=false", "lock_configuration=true"):
                 connection.execute(f"SET {setting}")
+            texts = tuple(f"r{index}" for index in range(len(names)))
             connection.execute("CREATE TEMP VIEW data AS SELECT * FROM joined")
+            connection.execute(f"CREATE TEMP VIEW raw AS SELECT * FROM joined AS rows({', '.join(texts)})")  # noqa: S608
             unreadable = sum(file.unreadable_rows for file in facts)
-            yield OpenFiles(Table(connection, names, unreadable), files[0], facts)
+            yield OpenFiles(Table(connection, names, unreadable, texts), files[0], facts)
 
 
 def _found(datasets: Sequence[str], *, org: str, folder: Path, settings: Settings) -> list[DatasetFile]:

@@ -1,7 +1,7 @@
 """Opens one data file as a table of text columns, in a query engine that can reach nothing else."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,12 +11,13 @@ import duckdb
 from maos.datasets import DatasetFormat
 from maos.errors import BadInput
 from maos.labels import distinct_names
-from tasks.csv_files import NotCsv, settle
+from tasks.csv_files import LONGEST_VALUE, CsvFile, NotCsv, as_lines, settle
 
 _THREADS = 2
 MEMORY = "1GB"
 IN_MEMORY = ":memory:"
 _LONGEST_REASON = 160
+_LONGEST_LINE = 2_097_152
 _ALLOWED = "a readable CSV (UTF-8), Parquet or JSON file that holds a table with at least one row"
 _JSON_OPTIONS = "records=true, maximum_depth=1, sample_size=-1, map_inference_threshold=-1, compression='none'"
 # How a column of each format becomes text. Casting JSON would keep the quotation marks of strings.
@@ -29,17 +30,21 @@ _AS_TEXT: dict[DatasetFormat, str] = {
 # Trimming is slow: only what begins or ends with white space goes that way.
 _TRIMMED = (
     "CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' THEN {text}"
-    " ELSE nullif(trim({text}, ' ' || chr(9) || chr(10) || chr(13)), '') END AS c{index}"
+    " ELSE nullif(trim({text}, ' ' || chr(9) || chr(10) || chr(13)), '') END"
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """An open data set: its view `data` has the columns `c0`, `c1`, ... as trimmed text, null where blank."""
+    """An open data set: its view `data` has the columns `c0`, `c1`, ... as trimmed text, null where blank.
+
+    Its view `raw` has them as `r0`, `r1`, ... as they lie in the file; `texts` says in SQL how each becomes its text.
+    """
 
     connection: duckdb.DuckDBPyConnection
     names: tuple[str, ...]
     unreadable: int
+    texts: tuple[str, ...]
 
     def column(self, name: str) -> str:
         """Return the column of `data` that holds the data set's column."""
@@ -71,17 +76,27 @@ def open_table(path: Path, *, dataset: str, format_: DatasetFormat, database: st
 
 @contextmanager
 def _open_csv(path: Path, scratch: Path, database: str) -> Iterator[Table]:
-    file = settle(path, scratch)
+    with ExitStack() as stack:
+        try:
+            table = stack.enter_context(_csv_table(as_lines(path), scratch, database, longest=LONGEST_VALUE))
+        except (NotCsv, duckdb.InvalidInputException):
+            table = stack.enter_context(_csv_table(settle(path, scratch), scratch, database))
+        yield table
+
+
+@contextmanager
+def _csv_table(file: CsvFile, scratch: Path, database: str, *, longest: int = _LONGEST_LINE) -> Iterator[Table]:
     with _locked_connection(file.path, scratch, database) as connection:
-        columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(len(file.names)))
+        columns = [f"c{index}" for index in range(len(file.names))]
+        types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
         source = (
             f"read_csv({_literal(str(file.path))}, auto_detect=false, header=true, delim={_literal(file.delimiter)},"
-            f" quote='\"', escape='\"', comment='', compression='none', columns={{{columns}}})"
+            f" quote='\"', escape='\"', comment='', compression='none', max_line_size={longest}, columns={{{types}}})"
         )
-        _create_view(connection, source, [f"c{index}" for index in range(len(file.names))], DatasetFormat.CSV)
+        texts = _create_views(connection, source, columns, DatasetFormat.CSV)
         if connection.execute("SELECT count(*) FROM data").fetchall() != [(file.rows,)]:
             raise NotCsv("its rows cannot be told apart")
-        yield Table(connection, file.names, file.unreadable)
+        yield Table(connection, file.names, file.unreadable, texts)
 
 
 @contextmanager
@@ -129,16 +144,20 @@ def _locked_connection(path: Path, scratch: Path, database: str) -> Iterator[duc
 
 def _described(connection: duckdb.DuckDBPyConnection, source: str, format_: DatasetFormat) -> Table:
     found = [str(row[0]) for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]  # noqa: S608
-    _create_view(connection, source, [quoted(name) for name in found], format_)
-    return Table(connection, distinct_names(found), unreadable=0)
+    texts = _create_views(connection, source, [quoted(name) for name in found], format_)
+    return Table(connection, distinct_names(found), 0, texts)
 
 
-def _create_view(
+def _create_views(
     connection: duckdb.DuckDBPyConnection, source: str, columns: list[str], format_: DatasetFormat
-) -> None:
-    texts = [_AS_TEXT[format_].format(column=column) for column in columns]
-    selected = ", ".join(_TRIMMED.format(text=text, index=index) for index, text in enumerate(texts))
-    connection.execute(f"CREATE TEMP VIEW data AS SELECT {selected} FROM {source}")  # noqa: S608 - every name is quoted
+) -> tuple[str, ...]:
+    """Create the views of a table, and return how the values of `raw` become those of `data`."""
+    raw = ", ".join(f"{column} AS r{index}" for index, column in enumerate(columns))
+    texts = tuple(_TRIMMED.format(text=_AS_TEXT[format_].format(column=f"r{i}")) for i in range(len(columns)))
+    selected = ", ".join(f"{text} AS c{index}" for index, text in enumerate(texts))
+    connection.execute(f"CREATE TEMP VIEW raw AS SELECT {raw} FROM {source}")  # noqa: S608 - every name is quoted
+    connection.execute(f"CREATE TEMP VIEW data AS SELECT {selected} FROM raw")  # noqa: S608 - names of our own
+    return texts
 
 
 def quoted(name: str) -> str:

@@ -13,6 +13,7 @@ from maos.report_parameters import AggregateParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
 from tasks.comparisons import compare_periods
+from tasks.duplicates import rows_once
 from tasks.joined_files import open_files, report_files
 from tasks.readings import date_of, number_of
 from tasks.services.registry import ServiceCall, internal_service
@@ -74,7 +75,7 @@ def _keep_chosen_columns(table: Table, shape: ReportShape, profile: DatasetProfi
         reading = facts.column(shape.period_column).reading or PLAIN
         terms.append(f"{date_of(table.column(shape.period_column), reading)} AS p")
     once = profile.duplicates_dropped and profile.duplicate_rows > 0
-    source = "(SELECT DISTINCT * FROM data)" if once else "data"
+    source = rows_once(table, facts) if once else "data"
     table.connection.execute(f"CREATE TEMP TABLE chosen AS SELECT {', '.join(terms)} FROM {source}")  # noqa: S608
 
 

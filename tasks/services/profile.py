@@ -6,9 +6,9 @@ from maos.metrics import DatasetProfile
 from maos.report_parameters import ProfileParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
+from tasks.duplicates import repeated_rows
 from tasks.joined_files import open_files, report_files
 from tasks.services.registry import ServiceCall, internal_service
-from tasks.tables import Table
 
 
 @internal_service(
@@ -25,13 +25,9 @@ def profile_data(call: ServiceCall[ProfileParameters]) -> StepOutcome:
     files = report_files(asked, org=call.run.org, folder=call.folder, settings=load_settings())
     with open_files(files) as opened:
         facts = opened.facts()
-        repeated = facts.row_count - _different_rows(opened.table)
+        repeated = repeated_rows(opened.table, facts)
     profile = DatasetProfile(facts=facts, duplicate_rows=repeated, duplicates_dropped=has_identifier(facts))
     return StepOutcome(output=profile.model_dump(mode="json"), summary=_summary(profile))
-
-
-def _different_rows(table: Table) -> int:
-    return int(table.connection.execute("SELECT count(*) FROM (SELECT DISTINCT * FROM data)").fetchall()[0][0])
 
 
 def _summary(profile: DatasetProfile) -> str:

@@ -14,8 +14,8 @@ from maos.dataset_notes import source_note
 from maos.datasets import ColumnKind, DatasetFacts, DatasetFormat
 from maos.errors import BadInput
 from maos.settings import Settings
-from tasks.columns import number_of
 from tasks.datasets import inspect_dataset, materialise, open_file
+from tasks.readings import number_of
 
 MakeSheets = Callable[[xlsxwriter.Workbook], None]
 
