@@ -1,11 +1,9 @@
 """The plan of `generate_report`."""
 
-from pydantic import BaseModel
-
 from maos.datasets import DatasetFacts, ReportShape
-from maos.engines import EngineType
 from maos.longest_data import longest_narrated_data
-from maos.plans import Agent, Plan, PlanStep, RetryPolicy
+from maos.plan_steps import service_step, writer_step
+from maos.plans import Agent, Plan
 from maos.report_parameters import (
     MOST_DATA_BYTES,
     AggregateParameters,
@@ -16,10 +14,7 @@ from maos.report_parameters import (
 )
 from maos.requests import GenerateReportRequest
 
-_WRITER_RETRY = RetryPolicy(attempts=4, first_delay_seconds=2)
 _FIGURES = {"profile": "profile_data", "metrics": "aggregate_metrics"}
-
-
 _ANALYST = Agent(name="analyst", persona="You are a data analyst who counts before anybody speaks.")
 _AUTHOR = Agent(name="author", persona="You write for people who decide and have little time.")
 _PUBLISHER = Agent(name="publisher", persona="You let out only what has been approved.")
@@ -33,13 +28,11 @@ def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: Repo
     narrative = NarrativeParameters(most_data_bytes=min(longest_narrated_data(facts, shape), MOST_DATA_BYTES))
     return Plan(
         steps=(
-            _step("profile_data", _ANALYST, "Figures", profile),
-            _step("aggregate_metrics", _ANALYST, "Figures", aggregate, profile="profile_data"),
-            _step("draw_charts", _ANALYST, "Charts and words", None, metrics="aggregate_metrics"),
-            _step("write_narrative", _AUTHOR, "Charts and words", narrative, **_FIGURES).model_copy(
-                update={"engine": EngineType.CLAUDE_CLI, "retry": _WRITER_RETRY}
-            ),
-            _step(
+            service_step("profile_data", _ANALYST, "Figures", profile),
+            service_step("aggregate_metrics", _ANALYST, "Figures", aggregate, profile="profile_data"),
+            service_step("draw_charts", _ANALYST, "Charts and words", None, metrics="aggregate_metrics"),
+            writer_step("write_narrative", _AUTHOR, "Charts and words", narrative, **_FIGURES),
+            service_step(
                 "publish_report",
                 _PUBLISHER,
                 "Publication",
@@ -49,17 +42,4 @@ def report_plan(request: GenerateReportRequest, facts: DatasetFacts, shape: Repo
                 narrative="write_narrative",
             ),
         )
-    )
-
-
-def _step(action: str, agent: Agent, phase: str, parameters: BaseModel | None, **inputs: str) -> PlanStep:
-    """Return a step that is called like its action."""
-    return PlanStep(
-        id=action,
-        agent=agent,
-        phase=phase,
-        engine=EngineType.INTERNAL_SERVICE,
-        action=action,
-        parameters=parameters.model_dump(mode="json") if parameters else {},
-        inputs=inputs,
     )

@@ -74,7 +74,7 @@ def server(prefect_api: str, org_id: UUID, monkeypatch: pytest.MonkeyPatch) -> I
         monkeypatch.setenv("MAOS_ANTHROPIC_API_KEY", KEY)
         monkeypatch.setenv("MAOS_ANTHROPIC_BASE_URL", running.url)
         policy = RetryPolicy(attempts=4, first_delay_seconds=0, jitter=0)
-        monkeypatch.setattr("maos.content_plan._WRITER_RETRY", policy)
+        monkeypatch.setattr("maos.plan_steps.WRITER_RETRY", policy)
         ClaudeEngine(timeout_seconds=30).save("default", overwrite=True)
         yield running
 

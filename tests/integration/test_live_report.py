@@ -170,7 +170,7 @@ def test_a_second_unsupported_figure_fails_the_step(server: MessagesServer) -> N
 def test_an_overloaded_writer_is_asked_again_and_each_try_is_recorded(
     server: MessagesServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("maos.report_plan._WRITER_RETRY", RetryPolicy(attempts=4, first_delay_seconds=0, jitter=0))
+    monkeypatch.setattr("maos.plan_steps.WRITER_RETRY", RetryPolicy(attempts=4, first_delay_seconds=0, jitter=0))
     server.will_fail(529, "overloaded_error")
     server.will_fail(429, "rate_limit_error")
     server.will_answer(RIGHT, input_tokens=10, output_tokens=20)
