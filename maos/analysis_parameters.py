@@ -23,7 +23,7 @@ class TableSource(_Parameters):
     """A data set, and what queries call it."""
 
     name: TableName = Field(description="Name of the table.")
-    dataset: str = Field(description="Path or http(s) address of the data set.")
+    dataset: str = Field(description="Path, or http(s) or s3 address, of the data set.")
     digest: Digest = Field(description="SHA-256 of the file that the plan was made for.")
 
 

@@ -7,13 +7,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 import xlsxwriter
 
+from maos.analysis_parameters import TableSource
 from maos.dataset_notes import source_note
 from maos.datasets import ColumnKind, DatasetFacts, DatasetFormat
 from maos.errors import BadInput
 from maos.settings import Settings
+from tasks.analysis_tables import load_tables, profiled_table, source_file
 from tasks.datasets import inspect_dataset, materialise, open_file
 from tasks.readings import number_of
 
@@ -120,6 +123,24 @@ def test_sums_are_those_of_the_sheet(settings: Settings, tmp_path: Path) -> None
     with open_file(file) as table:
         sums = table.connection.execute(f"SELECT count(*), sum({number_of('c0')}), sum({number_of('c1')}) FROM data")
         assert sums.fetchall() == [(5000, Decimal(12502500), Decimal(6251250))]
+
+
+def test_two_sheets_are_two_tables_of_an_analysis(settings: Settings, tmp_path: Path) -> None:
+    workbook(settings, with_orders)
+    sheets = {"orders": "orders.xlsx", "old": "orders.xlsx#Old"}
+    sources = [
+        TableSource(name=name, dataset=dataset, digest=inspect(settings, dataset).sha256)
+        for name, dataset in sheets.items()
+    ]
+    files = [source_file(source, org="demo", folder=tmp_path / "run", settings=settings) for source in sources]
+    tables = [profiled_table(source, file) for source, file in zip(sources, files, strict=True)]
+
+    load_tables(list(zip(tables, files, strict=True)), tmp_path / "tables.duckdb")
+
+    with duckdb.connect(str(tmp_path / "tables.duckdb"), read_only=True) as connection:
+        found = connection.execute("SELECT sum(amount), count(*) FILTER (WHERE paid), max(day) FROM orders").fetchall()
+        assert found == [(Decimal("1207.55"), 1, date(2024, 1, 3))]
+        assert connection.execute("SELECT sum(amount) FROM old").fetchall() == [(999,)]
 
 
 def test_a_sheet_that_is_not_there_or_has_no_table_is_refused(settings: Settings) -> None:
