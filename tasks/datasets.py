@@ -11,12 +11,13 @@ from urllib.parse import urlsplit
 
 from blocks.dataset_downloads import DatasetDownloads
 from maos.dataset_addresses import address_of, is_object
-from maos.datasets import DatasetFacts, DatasetFormat, FileFacts
+from maos.datasets import ColumnFacts, DatasetFacts, DatasetFormat, FileFacts
 from maos.errors import BadInput, EngineFailure
 from maos.failures import FailureKind
 from maos.settings import Settings
 from tasks.columns import column_facts
 from tasks.dataset_buckets import fetch_from_bucket
+from tasks.known_contents import KnownContents
 from tasks.spreadsheets import SPREADSHEETS, sheet_as_csv
 from tasks.tables import IN_MEMORY, Table, open_table
 
@@ -40,6 +41,7 @@ _NO_TABLE: dict[bytes, str] = {
     b"<HTML": "it is a web page",
 }
 _ALLOWED = "a CSV, Parquet, JSON or Excel file that holds a table"
+_COLUMNS: KnownContents[tuple[int, tuple[ColumnFacts, ...]]] = KnownContents()
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,11 @@ class DatasetFile:
     size: int
     sheet: str = ""
     header_row: int = 1
+
+    @property
+    def content(self) -> str:
+        """What tells its content from others."""
+        return f"{self.sha256} {self.format} {self.sheet}"
 
     @property
     def shown(self) -> str:
@@ -112,7 +119,7 @@ def _converted(file: DatasetFile, sheet: str, folder: Path) -> DatasetFile:
 def open_file(file: DatasetFile, *, database: str = IN_MEMORY) -> Iterator[Table]:
     """Open a data set for queries."""
     format_ = DatasetFormat.CSV if file.format is DatasetFormat.EXCEL else file.format
-    with open_table(file.path, dataset=file.shown, format_=format_, database=database) as table:
+    with open_table(file.path, dataset=file.shown, format_=format_, database=database, content=file.content) as table:
         yield table
 
 
@@ -128,13 +135,17 @@ def unchanged(file: DatasetFile, digest: str) -> DatasetFile:
     return file
 
 
-def facts_of(file: DatasetFile, table: Table) -> DatasetFacts:
+def facts_of(file: DatasetFile, table: Table, *, content: str = "") -> DatasetFacts:
     """Return the facts of an open data set.
+
+    Args:
+        content: what tells the content of the table from others, where that is not the file's.
 
     Raises:
         BadInput: when it has no rows.
     """
-    rows, columns = column_facts(table)
+    content = content or file.content
+    rows, columns = _COLUMNS.get(content) or _COLUMNS.keep(content, column_facts(table))
     if not rows:
         raise BadInput("dataset", file.shown, f"{_ALLOWED} with at least one row")
     return DatasetFacts(

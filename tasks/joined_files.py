@@ -33,9 +33,10 @@ class OpenFiles:
         Raises:
             BadInput: when it has no rows.
         """
-        facts = facts_of(self.first, self.table)
         if not self.files:
-            return facts
+            return facts_of(self.first, self.table)
+        content = ", ".join(f"{file.sha256} {file.format} {file.sheet}" for file in self.files)
+        facts = facts_of(self.first, self.table, content=content)
         return facts.model_copy(update={"files": self.files, "size": sum(file.size for file in self.files)})
 
 

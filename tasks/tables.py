@@ -1,8 +1,8 @@
 """Opens one data file as a table of text columns, in a query engine that can reach nothing else."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +12,7 @@ from maos.datasets import DatasetFormat
 from maos.errors import BadInput
 from maos.labels import distinct_names
 from tasks.csv_files import LONGEST_VALUE, CsvFile, NotCsv, as_lines, settle
+from tasks.known_contents import KnownContents
 
 _THREADS = 2
 MEMORY = "1GB"
@@ -32,6 +33,8 @@ _TRIMMED = (
     "CASE WHEN {text}[1] > ' ' AND {text}[-1] > ' ' THEN {text}"
     " ELSE nullif(trim({text}, ' ' || chr(9) || chr(10) || chr(13)), '') END"
 )
+# Plain files of which the query engine has found as many rows as they have lines.
+_PLAIN: KnownContents[CsvFile] = KnownContents()
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,13 @@ class Table:
 
 
 @contextmanager
-def open_table(path: Path, *, dataset: str, format_: DatasetFormat, database: str = IN_MEMORY) -> Iterator[Table]:
+def open_table(
+    path: Path, *, dataset: str, format_: DatasetFormat, database: str = IN_MEMORY, content: str = ""
+) -> Iterator[Table]:
     """Open a file for queries, for as long as the context lasts.
 
     Args:
+        content: what tells its content from others, if that is known.
         database: the file in which tables that are made of it stay.
 
     Raises:
@@ -66,7 +72,7 @@ def open_table(path: Path, *, dataset: str, format_: DatasetFormat, database: st
         link = Path(folder) / f"data.{format_.value}"
         link.symlink_to(path)
         try:
-            with _OPENERS[format_](link, Path(folder), database) as table:
+            with _opened(link, format_, database, content) as table:
                 yield table
         except (NotCsv, duckdb.Error) as error:
             # Damage behind a file's first bytes shows only when a query gets there.
@@ -74,18 +80,30 @@ def open_table(path: Path, *, dataset: str, format_: DatasetFormat, database: st
             raise BadInput("dataset", dataset, f"{_ALLOWED} ({reason})") from error
 
 
+def _opened(link: Path, format_: DatasetFormat, database: str, content: str) -> AbstractContextManager[Table]:
+    if format_ is DatasetFormat.CSV:
+        return _open_csv(link, link.parent, database, content)
+    return (_open_parquet if format_ is DatasetFormat.PARQUET else _open_json)(link, link.parent, database)
+
+
 @contextmanager
-def _open_csv(path: Path, scratch: Path, database: str) -> Iterator[Table]:
+def _open_csv(path: Path, scratch: Path, database: str, content: str) -> Iterator[Table]:
+    known = _PLAIN.get(content)
     with ExitStack() as stack:
         try:
-            table = stack.enter_context(_csv_table(as_lines(path), scratch, database, longest=LONGEST_VALUE))
+            file = replace(known, path=path) if known else as_lines(path)
+            opening = _csv_table(file, scratch, database, longest=LONGEST_VALUE, is_counted=known is not None)
+            table = stack.enter_context(opening)
+            _PLAIN.keep(content, file)
         except (NotCsv, duckdb.InvalidInputException):
             table = stack.enter_context(_csv_table(settle(path, scratch), scratch, database))
         yield table
 
 
 @contextmanager
-def _csv_table(file: CsvFile, scratch: Path, database: str, *, longest: int = _LONGEST_LINE) -> Iterator[Table]:
+def _csv_table(
+    file: CsvFile, scratch: Path, database: str, *, longest: int = _LONGEST_LINE, is_counted: bool = False
+) -> Iterator[Table]:
     with _locked_connection(file.path, scratch, database) as connection:
         columns = [f"c{index}" for index in range(len(file.names))]
         types = ", ".join(f"'{column}': 'VARCHAR'" for column in columns)
@@ -94,7 +112,7 @@ def _csv_table(file: CsvFile, scratch: Path, database: str, *, longest: int = _L
             f" quote='\"', escape='\"', comment='', compression='none', max_line_size={longest}, columns={{{types}}})"
         )
         texts = _create_views(connection, source, columns, DatasetFormat.CSV)
-        if connection.execute("SELECT count(*) FROM data").fetchall() != [(file.rows,)]:
+        if not is_counted and connection.execute("SELECT count(*) FROM data").fetchall() != [(file.rows,)]:
             raise NotCsv("its rows cannot be told apart")
         yield Table(connection, file.names, file.unreadable, texts)
 
@@ -109,13 +127,6 @@ def _open_parquet(path: Path, scratch: Path, database: str) -> Iterator[Table]:
 def _open_json(path: Path, scratch: Path, database: str) -> Iterator[Table]:
     with _locked_connection(path, scratch, database) as connection:
         yield _described(connection, f"read_json({_literal(str(path))}, {_JSON_OPTIONS})", DatasetFormat.JSON)
-
-
-_OPENERS = {
-    DatasetFormat.CSV: _open_csv,
-    DatasetFormat.PARQUET: _open_parquet,
-    DatasetFormat.JSON: _open_json,
-}
 
 
 def engine_config(scratch: Path) -> dict[str, str | bool | int | float | list[str]]:
