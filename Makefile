@@ -19,7 +19,7 @@ help:
 	@echo "make bench-limits  measure what a limit of an engine costs a call; about three minutes"
 	@echo "make bench-budgets  measure how many calls one budget lets through; about two minutes"
 	@echo "make bench-audit  measure how fast a chain of AUDIT_ROWS (200000) is verified and exported; about a minute"
-	@echo "make bench-ledger  measure lists among LEDGER_INVOCATIONS (10000000) rows, and the ledger's writes; about half an hour"
+	@echo "make bench-ledger  measure lists among LEDGER_INVOCATIONS (10000000) rows, and the ledger's writes; about ten minutes"
 	@echo "make bench-approvals  measure decisions, the list of a long queue, and bulk; about five minutes"
 	@echo "make bench-expiry  measure how long 1,000 approvals take to settle that are due at once"
 	@echo "make bench-billing  measure statement, closing and exports of a month with BILLING_ENTRIES (1000000); about seven minutes"
