@@ -92,6 +92,11 @@ class FileFacts(BaseModel):
     unreadable_rows: int = Field(default=0, description="Lines that are no row of this table.")
 
     @property
+    def content(self) -> str:
+        """What tells its content from others."""
+        return f"{self.sha256} {self.format} {self.sheet}"
+
+    @property
     def display_name(self) -> str:
         """The name that a reader may see."""
         return display_name(self.source)
@@ -110,6 +115,11 @@ class DatasetFacts(BaseModel):
     unreadable_rows: int = Field(default=0, description="Lines that are no row of this table.")
     columns: tuple[ColumnFacts, ...]
     files: tuple[FileFacts, ...] = Field(default=(), description="Each file that it is made of.")
+
+    @property
+    def content(self) -> str:
+        """What tells the content of its files from others; nothing where it has none."""
+        return ", ".join(file.content for file in self.files)
 
     @property
     def display_name(self) -> str:

@@ -15,7 +15,7 @@ from maos.query_tables import MOST_LISTED, type_of, values_are_listed
 from maos.readings import PLAIN
 from maos.settings import Settings
 from tasks.datasets import DatasetFile, facts_of, materialise, open_file, unchanged
-from tasks.duplicates import repeated_rows, rows_once
+from tasks.duplicates import create_from_rows, repeated_rows
 from tasks.readings import date_of, number_of
 from tasks.tables import Table, engine_config, quoted
 
@@ -56,8 +56,7 @@ def load_tables(files: Sequence[tuple[AnalysisTable, DatasetFile]], database: Pa
         with open_file(file, database=str(database)) as open_:
             columns = zip(table.columns, table.profile.facts.columns, strict=True)
             terms = ", ".join(_term(open_, column, facts) for column, facts in columns)
-            rows = rows_once(open_, table.profile.facts) if table.profile.duplicates_dropped else "data"
-            open_.connection.execute(f"CREATE TABLE {quoted(table.name)} AS SELECT {terms} FROM {rows}")  # noqa: S608
+            create_from_rows(open_, table.profile, name=quoted(table.name), terms=terms, temporary=False)
 
 
 @contextmanager

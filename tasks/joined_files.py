@@ -35,8 +35,7 @@ class OpenFiles:
         """
         if not self.files:
             return facts_of(self.first, self.table)
-        content = ", ".join(f"{file.sha256} {file.format} {file.sheet}" for file in self.files)
-        facts = facts_of(self.first, self.table, content=content)
+        facts = facts_of(self.first, self.table, content=", ".join(file.content for file in self.files))
         return facts.model_copy(update={"files": self.files, "size": sum(file.size for file in self.files)})
 
 

@@ -49,7 +49,7 @@ def number_of(column: str, reading: Reading = PLAIN) -> str:
 
     18 digits before the point: the sum of ten billion of them still fits into 38.
     """
-    plain, as_written = matches(column, PLAIN_NUMBER), f"TRY_CAST({column} AS DECIMAL(28, 10))"
+    plain, as_written = matches(column, PLAIN_NUMBER), plain_number_of(column)
     if reading.decimal is None:
         return f"CASE WHEN {plain} THEN {as_written} END"
     if reading.decimal == ",":
@@ -61,6 +61,11 @@ def number_of(column: str, reading: Reading = PLAIN) -> str:
     )
     minus = f"CASE WHEN regexp_matches({column}, '[({_MINUS}]') THEN '-' ELSE '' END"
     return f"CASE WHEN {plain} THEN {as_written} ELSE TRY_CAST({minus} || {digits} AS DECIMAL(28, 10)) END"
+
+
+def plain_number_of(column: str) -> str:
+    """Return the SQL that reads a text column as numbers, all of whose values fit the plain pattern."""
+    return f"TRY_CAST({column} AS DECIMAL(28, 10))"
 
 
 def date_of(column: str, reading: Reading = PLAIN) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from maos.actions import StepOutcome
 from maos.aggregates import MOST_SLICES, Group, RawTotal, breakdown_of, periods_of, slice_of, total_of, years_of
-from maos.datasets import ReportShape
+from maos.datasets import ColumnFacts, ReportShape
 from maos.metrics import Breakdown, DatasetProfile, Metrics, Total, Trend
 from maos.periods import Grain, grain_for
 from maos.readings import PLAIN
@@ -13,9 +13,9 @@ from maos.report_parameters import AggregateParameters
 from maos.risk import RiskLevel
 from maos.settings import load_settings
 from tasks.comparisons import compare_periods
-from tasks.duplicates import rows_once
+from tasks.duplicates import create_from_rows
 from tasks.joined_files import open_files, report_files
-from tasks.readings import date_of, number_of
+from tasks.readings import date_of, number_of, plain_number_of
 from tasks.services.registry import ServiceCall, internal_service
 from tasks.tables import Table
 
@@ -68,15 +68,19 @@ def _keep_chosen_columns(table: Table, shape: ReportShape, profile: DatasetProfi
     facts, terms = profile.facts, []
     for index, measure in enumerate(shape.measures):
         column = table.column(measure)
-        number = number_of(column, facts.column(measure).reading or PLAIN)
-        terms += [f"{number} AS m{index}", f"{column} IS NOT NULL AS t{index}"]
+        terms += [f"{_number(column, facts.column(measure))} AS m{index}", f"{column} IS NOT NULL AS t{index}"]
     terms += [f"{table.column(name)} AS d{index}" for index, name in enumerate(shape.dimensions)]
     if shape.period_column:
         reading = facts.column(shape.period_column).reading or PLAIN
         terms.append(f"{date_of(table.column(shape.period_column), reading)} AS p")
-    once = profile.duplicates_dropped and profile.duplicate_rows > 0
-    source = rows_once(table, facts) if once else "data"
-    table.connection.execute(f"CREATE TEMP TABLE chosen AS SELECT {', '.join(terms)} FROM {source}")  # noqa: S608
+    create_from_rows(table, profile, name="chosen", terms=", ".join(terms), temporary=True)
+
+
+def _number(column: str, facts: ColumnFacts) -> str:
+    if facts.reading is None and not facts.unparsable:
+        # The profile has asked each value for the pattern.
+        return plain_number_of(column)
+    return number_of(column, facts.reading or PLAIN)
 
 
 def _totals(table: Table, measures: Sequence[str]) -> tuple[Total, ...]:

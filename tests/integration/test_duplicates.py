@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from maos.datasets import DatasetFacts, DatasetFormat
+from maos.metrics import DatasetProfile
 from tasks.columns import column_facts
-from tasks.duplicates import repeated_rows, rows_once
+from tasks.duplicates import create_from_rows, repeated_rows
 from tasks.tables import open_table
 
 _NO_KEY = [("x", "1"), ("x", "1"), ("x", "2"), ("y", "1"), ("x", "1"), ("x", "2")]
@@ -26,7 +27,9 @@ def test_repeated_rows_are_counted_and_left_out(tmp_path: Path, rows: list[tuple
             source=path.name, format=DatasetFormat.CSV, sha256="", size=0, row_count=count, columns=columns
         )
         found = repeated_rows(table, facts)
-        once = table.connection.execute(f"SELECT * FROM {rows_once(table, facts)}").fetchall()
+        profile = DatasetProfile(facts=facts, duplicate_rows=found, duplicates_dropped=True)
+        create_from_rows(table, profile, name="once", terms="c0, c1", temporary=True)
+        once = table.connection.execute("SELECT * FROM once").fetchall()
         different = table.connection.execute("SELECT DISTINCT * FROM data").fetchall()
 
     assert found == repeated
