@@ -13,7 +13,7 @@ from maos.dataset_notes import named
 from maos.datasets import ColumnKind
 from maos.engines import EngineType
 from maos.figures import NO_FIGURE, rounded, shown
-from maos.labels import heading, printable
+from maos.labels import heading, printable, row_words
 from maos.report import ReportChart, ReportRun, moment
 from maos.report_tables import Column, Note, Table
 
@@ -103,11 +103,10 @@ def _of_table(table: AnalysisTable, read: frozenset[str]) -> Iterator[str]:
     if profile.facts.unreadable_rows:
         yield f"“{name}” has lines that are no rows ({profile.facts.unreadable_rows:,}); they are left out."
     for column in profile.facts.columns:
-        if column.name.lower() in read and (column.missing or column.unparsable):
-            yield (
-                f"“{column.name}” of “{name}” is missing ({column.missing:,}) or unreadable ({column.unparsable:,}) in"
-                " some rows; there it counts as no value."
-            )
+        lacks = [(column.missing, "missing"), (column.unparsable, "unreadable")]
+        counts = " and ".join(f"{what} in {row_words(count)}" for count, what in lacks if count)
+        if column.name.lower() in read and counts:
+            yield f"“{column.name}” of “{name}” is {counts}; there it counts as no value."
         if column.name.lower() in read and has_forms(column):
             yield f"“{column.name}” of “{name}” was read with {how_written(column)}."
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from maos.charts import REST, UNLABELLED
 from maos.comparison import Comparison, DimensionMovers, Mover
 from maos.figures import NO_FIGURE, rounded, shown, shown_change, shown_percent
-from maos.labels import heading, phrase, printable
+from maos.labels import heading, phrase, printable, row_words
 from maos.periods import following, name_of
 from maos.report_tables import Column, Table
 
@@ -28,7 +28,7 @@ def compared_names(comparison: Comparison) -> tuple[str, str]:
 def comparison_rule(comparison: Comparison) -> str:
     """Return which periods are compared, and why these."""
     periods, (name, before) = comparison.periods, compared_names(comparison)
-    said = f"{_headed(name)} ({_rows(comparison.rows)}) against {before} ({_rows(comparison.rows_before)})."
+    said = f"{_headed(name)} ({row_words(comparison.rows)}) against {before} ({row_words(comparison.rows_before)})."
     if periods.unfinished:
         unfinished = name_of(periods.unfinished, periods.grain)
         said += f" The data end within {unfinished}, which may be unfinished and is left out."
@@ -110,7 +110,3 @@ def _columns(first: str, numeric: list[str]) -> tuple[Column, ...]:
 
 def _headed(name: str) -> str:
     return name[:1].upper() + name[1:]
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"

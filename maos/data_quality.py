@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from maos.datasets import ColumnFacts, ColumnKind
-from maos.labels import heading
+from maos.labels import heading, row_words
 from maos.readings import PLAIN, DateOrder
 
 
@@ -16,11 +16,12 @@ def reading_caveats(column: ColumnFacts) -> Iterator[str]:
     """Yield what a careful reader must know of how a column was read, a sentence for each count."""
     name = heading(column.name)
     if column.other_format:
-        yield f"{name} is written in another form than most of it in {_rows(column.other_format)}, read by that form."
+        rows = row_words(column.other_format)
+        yield f"{name} is written in another form than most of it in {rows}, read by that form."
     if column.ambiguous:
-        yield f"{name} could be read in two ways in {_rows(column.ambiguous)}, read with {_way(column)}."
+        yield f"{name} could be read in two ways in {row_words(column.ambiguous)}, read with {_way(column)}."
     if column.other_currency:
-        yield f"{name} is in another currency in {_rows(column.other_currency)}, left out of its figures."
+        yield f"{name} is in another currency in {row_words(column.other_currency)}, left out of its figures."
 
 
 def how_written(column: ColumnFacts) -> str:
@@ -41,7 +42,3 @@ def _way(column: ColumnFacts) -> str:
         return f"the {'day' if reading.date_order is DateOrder.DAY_FIRST else 'month'} first in dates with slashes"
     sign = f"a decimal {'comma' if reading.decimal == ',' else 'point'}"
     return f"{sign}, amounts in {reading.currency}" if reading.currency else sign
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -45,3 +45,8 @@ def distinct_names(names: Iterable[str]) -> tuple[str, ...]:
             candidate, number = f"{clean}_{number}", number + 1
         found[candidate.lower()] = candidate
     return tuple(found.values())
+
+
+def row_words(count: int) -> str:
+    """Return a number of rows: `1 row`, `2,000 rows`."""
+    return f"{count:,} row" if count == 1 else f"{count:,} rows"

@@ -5,7 +5,7 @@ from decimal import Decimal
 from maos.analysis import QueryResult
 from maos.datasets import ColumnKind
 from maos.figures import rounded
-from maos.labels import heading, phrase
+from maos.labels import heading, phrase, row_words
 
 _NAMED = 3
 
@@ -17,7 +17,7 @@ def first_sentence(result: QueryResult, *, key_column: str) -> str:
     numbers = [at for at, column in enumerate(result.columns) if column.kind is ColumnKind.NUMBER]
     labels = [at for at, column in enumerate(result.columns) if column.kind is not ColumnKind.NUMBER]
     if not numbers or (labels and not key_column):
-        return f"The question is answered by {result.row_count:,} {'row' if result.row_count == 1 else 'rows'}."
+        return f"The question is answered by {row_words(result.row_count)}."
     value = next((at for at in numbers if result.columns[at].name == key_column), numbers[0])
     if not labels:
         return f"The {phrase(result.columns[value].name)} is {_figure(result.rows[0][value])}."

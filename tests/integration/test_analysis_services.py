@@ -215,7 +215,7 @@ def test_the_page_has_answer_figures_chart_queries_and_caveats(data: Path) -> No
         "REHEARSAL",
         'SUM("revenue")',
         "“sales” has repeated rows (1); they count once.",
-        "“revenue” of “sales” is missing (0) or unreadable (1) in some rows",
+        "“revenue” of “sales” is unreadable in 1 row; there",
         "A second formulation of the question gave the same key figure: 5,304.60.",
     ):
         assert text in page.text

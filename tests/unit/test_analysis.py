@@ -365,8 +365,8 @@ def test_caveats_are_those_of_the_columns_that_were_read() -> None:
     assert said == (
         "Net of tax.",
         "“orders” has repeated rows (4); they all count, since no column identifies a row.",
-        "“region” of “orders” is missing (3) or unreadable (0) in some rows; there it counts as no value.",
-        "“revenue” of “orders” is missing (0) or unreadable (2) in some rows; there it counts as no value.",
+        "“region” of “orders” is missing in 3 rows; there it counts as no value.",
+        "“revenue” of “orders” is unreadable in 2 rows; there it counts as no value.",
     )
 
 
