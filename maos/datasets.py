@@ -77,6 +77,11 @@ class ColumnFacts(BaseModel):
     examples: tuple[str, ...] = Field(default=(), description="Values that could not be read, shortened.")
 
 
+def content_of(sha256: str, format_: DatasetFormat, sheet: str) -> str:
+    """Return what tells the content that is read of a file from others."""
+    return f"{sha256} {format_} {sheet}"
+
+
 class FileFacts(BaseModel):
     """One of the files that a data set is made of."""
 
@@ -94,7 +99,7 @@ class FileFacts(BaseModel):
     @property
     def content(self) -> str:
         """What tells its content from others."""
-        return f"{self.sha256} {self.format} {self.sheet}"
+        return content_of(self.sha256, self.format, self.sheet)
 
     @property
     def display_name(self) -> str:

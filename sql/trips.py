@@ -72,6 +72,7 @@ class TripSession(Session):
         """Commit, on one trip with what is to be sent."""
         self.flush()
         if self._joined is None:
+            # Whoever hears of it may have work for SQLAlchemy, which then commits and tells them again.
             self.dispatch.before_commit(self)
         if self._joined is not None:
             super().commit()

@@ -17,7 +17,7 @@ from maos.settings import Settings
 from tasks.datasets import DatasetFile, facts_of, materialise, open_file, unchanged
 from tasks.duplicates import create_from_rows, repeated_rows
 from tasks.readings import date_of, number_of
-from tasks.tables import Table, engine_config, quoted
+from tasks.tables import Table, engine_config, lock, quoted
 
 _YES = "('true', 'yes', 't', 'y')"
 # Decimals that a column is kept with, where they are enough for all its numbers; else ten, as they are read.
@@ -64,7 +64,7 @@ def locked_database(database: Path, scratch: Path) -> Iterator[duckdb.DuckDBPyCo
     """Open a database file for queries that can neither write nor reach anything else."""
     with duckdb.connect(str(database), read_only=True, config=engine_config(scratch)) as connection:
         connection.execute(f"SET max_temp_directory_size='{_MOST_SPILLED}'")
-        _lock(connection)
+        lock(connection)
         yield connection
 
 
@@ -75,13 +75,8 @@ def empty_tables(tables: AnalysisTables, scratch: Path) -> Iterator[duckdb.DuckD
         for table in tables.tables:
             columns = ", ".join(f"{quoted(column.name)} {column.type}" for column in table.columns)
             connection.execute(f"CREATE TABLE {quoted(table.name)} ({columns})")
-        _lock(connection)
+        lock(connection)
         yield connection
-
-
-def _lock(connection: duckdb.DuckDBPyConnection) -> None:
-    for setting in ("TimeZone='UTC'", "enable_external_access=false", "lock_configuration=true"):
-        connection.execute(f"SET {setting}")
 
 
 def _column(table: Table, facts: ColumnFacts) -> TableColumn:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from blocks.dataset_downloads import DatasetDownloads
 from maos.dataset_addresses import address_of, is_object
-from maos.datasets import ColumnFacts, DatasetFacts, DatasetFormat, FileFacts
+from maos.datasets import ColumnFacts, DatasetFacts, DatasetFormat, FileFacts, content_of
 from maos.errors import BadInput, EngineFailure
 from maos.failures import FailureKind
 from maos.settings import Settings
@@ -59,7 +59,7 @@ class DatasetFile:
     @property
     def content(self) -> str:
         """What tells its content from others."""
-        return f"{self.sha256} {self.format} {self.sheet}"
+        return content_of(self.sha256, self.format, self.sheet)
 
     @property
     def shown(self) -> str:

@@ -14,7 +14,7 @@ from maos.labels import printable
 from maos.report_parameters import ProfileParameters
 from maos.settings import Settings
 from tasks.datasets import DatasetFile, facts_of, file_facts, materialise, open_file, unchanged
-from tasks.tables import Table, engine_config
+from tasks.tables import Table, engine_config, lock
 
 _MOST_NAMED = 20
 
@@ -81,8 +81,7 @@ def open_files(files: Sequence[DatasetFile]) -> Iterator[OpenFiles]:
         database = Path(folder) / "rows.duckdb"
         names, facts = _joined(files, database)
         with duckdb.connect(str(database), read_only=True, config=engine_config(Path(folder))) as connection:
-            for setting in ("TimeZone='UTC'", "enable_external_access=false", "lock_configuration=true"):
-                connection.execute(f"SET {setting}")
+            lock(connection)
             texts = tuple(f"r{index}" for index in range(len(names)))
             connection.execute("CREATE TEMP VIEW data AS SELECT * FROM joined")
             connection.execute(f"CREATE TEMP VIEW raw AS SELECT * FROM joined AS rows({', '.join(texts)})")  # noqa: S608

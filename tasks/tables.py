@@ -143,13 +143,17 @@ def engine_config(scratch: Path) -> dict[str, str | bool | int | float | list[st
     }
 
 
+def lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let queries reach nothing but what is open, from here on."""
+    for setting in ("TimeZone='UTC'", "enable_external_access=false", "lock_configuration=true"):
+        connection.execute(f"SET {setting}")
+
+
 @contextmanager
 def _locked_connection(path: Path, scratch: Path, database: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect(database, config=engine_config(scratch)) as connection:
         connection.execute(f"SET allowed_paths=[{_literal(str(path))}]")
-        connection.execute("SET TimeZone='UTC'")
-        connection.execute("SET enable_external_access=false")
-        connection.execute("SET lock_configuration=true")
+        lock(connection)
         yield connection
 
 

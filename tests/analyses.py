@@ -2,10 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
 
 from maos.actions import JsonObject, StepOutcome
 from maos.analysis import AnalysisTables, QueryResult, WrittenQuery
@@ -17,17 +14,8 @@ from maos.writing import WritingAction
 from tasks.catalogue import WRITING
 from tasks.datasets import inspect_dataset
 from tasks.query_trials import trial_faults
-from tasks.services.registry import SERVICES, RunFacts, ServiceCall
-
-RUN = RunFacts(
-    run_id=UUID(int=7),
-    org="demo",
-    title="Sales",
-    initiator="author@demo.example",
-    started_at=datetime(2026, 1, 5, 8, 30, tzinfo=UTC),
-    rehearsal=True,
-    cost_usd=Decimal("0"),
-)
+from tasks.services.registry import SERVICES, ServiceCall
+from tests.service_runs import RUN
 
 
 @dataclass

@@ -3,13 +3,10 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
-from decimal import Decimal
 from email import message_from_bytes
 from email.policy import SMTP
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -30,21 +27,14 @@ from tasks.files import read_file
 from tasks.services import checkpoint, email, webhook
 from tasks.services.checkpoint import CheckpointParameters
 from tasks.services.email import EmailParameters, send_email
-from tasks.services.registry import SERVICES, RunFacts, ServiceCall
+from tasks.services.registry import SERVICES, ServiceCall
 from tasks.services.webhook import WebhookParameters, call_webhook
+from tests import service_runs
 from tests.mail_receiver import MailReceiver
 from tests.webhook_receiver import WebhookReceiver
 
 ROOT = Path(__file__).parent.parent.parent
-RUN = RunFacts(
-    run_id=UUID(int=7),
-    org="demo",
-    title="Sales",
-    initiator="author@demo.example",
-    started_at=datetime(2026, 1, 5, 8, 30, tzinfo=UTC),
-    rehearsal=False,
-    cost_usd=Decimal("0"),
-)
+RUN = replace(service_runs.RUN, rehearsal=False)
 KEY = effect_key(RUN.run_id, "tell")
 # A step's id has at most 63 characters.
 LONGEST_KEY = effect_key(RUN.run_id, "s" * 63)

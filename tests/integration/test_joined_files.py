@@ -1,10 +1,8 @@
 """Several files are one data set: matched by the names of their columns, pinned and counted one by one."""
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
 
 import duckdb
 import pytest
@@ -22,17 +20,9 @@ from maos.settings import load_settings
 from tasks.reports import plan_report
 from tasks.services.aggregate import aggregate_metrics
 from tasks.services.profile import profile_data
-from tasks.services.registry import RunFacts, ServiceCall
+from tasks.services.registry import ServiceCall
+from tests.service_runs import RUN
 
-RUN = RunFacts(
-    run_id=UUID(int=7),
-    org="demo",
-    title="Sales",
-    initiator="author@demo.example",
-    started_at=datetime(2026, 1, 5, 8, 30, tzinfo=UTC),
-    rehearsal=True,
-    cost_usd=Decimal("0"),
-)
 KEPT = ("maos-test", 60.0)
 
 

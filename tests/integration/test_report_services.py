@@ -6,10 +6,9 @@ import io
 import json
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from uuid import UUID
 from xml.etree import ElementTree
 
 import pytest
@@ -37,19 +36,11 @@ from tasks.services.charts import draw_charts
 from tasks.services.profile import profile_data
 from tasks.services.publish import preview, publish_report
 from tasks.services.registry import SERVICES, RunFacts, ServiceCall
+from tests.service_runs import RUN
 
 EXAMPLE = EXAMPLES / "generate_report"
 # Key and time limit, which these services do not look at.
 KEPT = ("maos-test", 60.0)
-RUN = RunFacts(
-    run_id=UUID(int=7),
-    org="demo",
-    title="Sales",
-    initiator="author@demo.example",
-    started_at=datetime(2026, 1, 5, 8, 30, tzinfo=UTC),
-    rehearsal=True,
-    cost_usd=Decimal("0"),
-)
 # Two months, a bad number, a missing region, a bad date, a row twice, a line that is no row.
 SALES = """order_id,day,region,revenue,units
 1,2024-01-05,North,100.10,1
